@@ -1,0 +1,43 @@
+import { type Principal, type PrincipalInput, parsePrincipal, roles } from './principal.ts'
+
+/**
+ * Says who asks. Called once for each HTTP request and SSE stream, and once for each WebSocket when it opens.
+ *
+ * @param token What came as `Authorization: Bearer …`, or for a WebSocket as `authorization` in the payload of connection_init; null when nothing came.
+ * @param request The request with its headers; for a WebSocket the one that asked for the upgrade.
+ * @returns null when nobody may ask this way: the answer is UNAUTHENTICATED (HTTP 401, WebSocket 4403). What it throws is
+ * logged, and the caller gets INTERNAL_SERVER_ERROR.
+ */
+export type Authenticate = (
+  token: string | null,
+  request: Request,
+) => PrincipalInput | null | Promise<PrincipalInput | null>
+
+/** Who asks, and until when; `expiresAt` in ms since 1970, null for no end. */
+export type Identity = { readonly principal: Principal; readonly expiresAt: number | null }
+
+/** Whoever reaches a server without authentication, which listens on loopback only. */
+const localAdmin: Identity = {
+  principal: parsePrincipal({ id: 'local', name: 'Local admin', roles }),
+  expiresAt: null,
+}
+
+export type Identify = (token: string | null, request: Request) => Promise<Identity | null>
+
+/** The one way in for HTTP, SSE and WebSocket alike. */
+export const identifyWith = (authenticate: Authenticate | undefined): Identify =>
+  authenticate === undefined
+    ? async () => localAdmin
+    : async (token, request) => {
+        const input = await authenticate(token, request)
+        if (input === null) return null
+        const expiresAt = input.expiresAt?.getTime() ?? null
+        if (expiresAt !== null && expiresAt <= Date.now()) return null
+        return { principal: parsePrincipal(input), expiresAt }
+      }
+
+/** The token of an `Authorization: Bearer …` header; null for any other scheme. RFC 6750, section 2.1. */
+export function bearerToken(header: unknown): string | null {
+  const match = typeof header === 'string' ? /^Bearer +(\S+) *$/i.exec(header) : null
+  return match?.[1] ?? null
+}

@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import { CountersignError } from '../errors.ts'
+import { type PrincipalId, principalId } from '../ids.ts'
+
+export const roles = ['REQUESTER', 'APPROVER', 'AUDITOR', 'ADMIN'] as const
+export type Role = (typeof roles)[number]
+
+/** Who asks, as authentication found it. Everything they see and do stays inside `tenant`. */
+export type Principal = {
+  readonly id: PrincipalId
+  readonly name: string | null
+  readonly tenant: string
+  readonly roles: readonly Role[]
+}
+
+/** What an `authenticate` function gives: the id may come without its `prn_` prefix; tenant is 'default' when left out. */
+export type PrincipalInput = {
+  readonly id: string
+  readonly name?: string | null
+  readonly tenant?: string
+  readonly roles: readonly Role[]
+  /** When this identity ends: a subscription that lives longer is ended with a reason. */
+  readonly expiresAt?: Date
+}
+
+const shape = z.object({
+  id: z.string().min(1),
+  name: z.string().max(200).nullish(),
+  tenant: z.string().min(1).max(200).default('default'),
+  roles: z.array(z.enum(roles)),
+})
+
+/**
+ * Checks and completes what an `authenticate` function gave.
+ *
+ * @throws CountersignError INVALID_PRINCIPAL that says what is wrong with it.
+ */
+export function parsePrincipal(input: PrincipalInput): Principal {
+  const parsed = shape.safeParse(input)
+  if (!parsed.success) {
+    throw new CountersignError('INVALID_PRINCIPAL', `Not a principal: ${z.prettifyError(parsed.error)}`)
+  }
+  const { id, name, tenant, roles } = parsed.data
+  return { id: principalId(id), name: name ?? null, tenant, roles }
+}

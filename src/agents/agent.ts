@@ -1,0 +1,54 @@
+import type { LanguageModelV4 } from '@ai-sdk/provider'
+import type { ToolExecutionOptions, ToolResultOutput } from '@ai-sdk/provider-utils'
+import type { JsonObject, JsonText } from '../json.ts'
+import type { ApprovalType, PauseKind } from '../store/records.ts'
+import type { InputSchema } from './input-schema.ts'
+
+/** An agent as it runs, made by `defineAgent`. */
+export type Agent = {
+  readonly name: string
+  readonly description: string | null
+  readonly instructions: string | null
+  readonly model: LanguageModelV4
+  readonly tools: ReadonlyMap<string, AgentTool>
+  /** How often a model call is tried again after a passing failure. */
+  readonly maxRetries: number
+  /** How many times the model is asked in one run, at most. */
+  readonly maxSteps: number
+}
+
+/** A tool as it runs: checked, its gate read once and not to be changed afterwards. */
+export type AgentTool = {
+  readonly name: string
+  readonly description: string | null
+  readonly schema: InputSchema
+  /** The JSON Schema of the input as canonical text, and its SHA-256: approvals are bound to the latter. */
+  readonly schemaText: JsonText
+  readonly schemaDigest: string
+  readonly gate: Gate | null
+  readonly idempotent: boolean
+  readonly destructive: boolean
+  readonly timeoutMs: number | null
+  /** Entered by `runs/dispatch.ts` only, which asks for a permit. */
+  readonly [execute]: Execute
+  readonly toModelOutput: ToModelOutput | null
+}
+
+/** What a human must say before a call runs. */
+export type Gate = {
+  readonly pause: PauseKind
+  /** Null: the requester answers, and nothing is recorded but in the journal. */
+  readonly approval: ApprovalType | null
+  readonly expiresInMs: number | null
+  /** Whether this call pauses; null: every call does. */
+  readonly when: ((input: JsonObject, options: WhenOptions) => unknown) | null
+}
+export type WhenOptions = { readonly toolCallId: string; readonly messages: ToolExecutionOptions<never>['messages'] }
+
+export const execute = Symbol('execute')
+export type Execute = (input: JsonObject, options: ToolExecutionOptions<never>) => unknown
+export type ToModelOutput = (options: {
+  toolCallId: string
+  input: JsonObject
+  output: unknown
+}) => ToolResultOutput | PromiseLike<ToolResultOutput>

@@ -1,0 +1,81 @@
+import type { LanguageModelV4 } from '@ai-sdk/provider'
+import { CountersignError } from '../errors.ts'
+import type { Agent } from './agent.ts'
+import { readTool } from './read-tool.ts'
+
+/** Tools by name: {@link tool}, or the AI SDK's own, taken as they are. */
+// biome-ignore lint/suspicious/noExplicitAny: each tool has its own input type; none of them is assignable to the others'.
+export type ToolRecord = Readonly<Record<string, any>>
+
+export type AgentDefinition = {
+  /** Letters, digits, _ and -, beginning with a letter; unique in a server. */
+  name: string
+  description?: string
+  /** Any language model of the AI SDK (specification v4), such as `openai('…')`. */
+  model: LanguageModelV4
+  /** The system prompt. */
+  instructions?: string
+  /** Tools by name, or a function that makes them. */
+  tools?: ToolRecord | (() => ToolRecord)
+  /** How often a model call is tried again after a passing failure (network, 429, 5xx). Default 2. */
+  maxRetries?: number
+  /** How many times the model is asked in one run; beyond, the run fails with LIMIT_EXCEEDED. Default 50. */
+  maxSteps?: number
+}
+
+/**
+ * Defines an agent and checks all of its tools.
+ *
+ * @throws CountersignError INVALID_DEFINITION that names agent and tool and says what to change.
+ */
+export function defineAgent(definition: AgentDefinition): Agent {
+  const { name, model, maxRetries = 2, maxSteps = 50 } = definition
+  const fail = (message: string, cause?: unknown) =>
+    new CountersignError('INVALID_DEFINITION', `Agent '${name}': ${message}`, { cause })
+  if (model?.specificationVersion !== 'v4' || typeof model.doStream !== 'function') {
+    throw fail(
+      "'model' is no AI SDK language model of specification v4: give one such as openai('gpt-5') from @ai-sdk/openai 4",
+    )
+  }
+  if (!Number.isInteger(maxRetries) || maxRetries < 0) throw fail("'maxRetries' is a whole number from 0")
+  if (!Number.isInteger(maxSteps) || maxSteps < 1) throw fail("'maxSteps' is a whole number from 1")
+  const given = typeof definition.tools === 'function' ? definition.tools() : (definition.tools ?? {})
+  const tools = Object.entries(given).map(([toolName, tool]) => {
+    try {
+      return [toolName, readTool(toolName, tool)] as const
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+      throw fail(`tool '${toolName}': ${error.message}`, error)
+    }
+  })
+  return Object.freeze({
+    name,
+    description: definition.description ?? null,
+    instructions: definition.instructions ?? null,
+    model,
+    tools: new Map(tools),
+    maxRetries,
+    maxSteps,
+  })
+}
+
+/**
+ * The agents of a server by name.
+ *
+ * @throws CountersignError INVALID_DEFINITION for a name that is no identifier or stands twice.
+ */
+export function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
+  const byName = new Map<string, Agent>()
+  for (const agent of agents) {
+    if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(agent.name)) {
+      throw new CountersignError(
+        'INVALID_DEFINITION',
+        `Agent '${agent.name}': a name is 1 to 64 letters, digits, _ or -, beginning with a letter.`,
+      )
+    }
+    if (byName.has(agent.name))
+      throw new CountersignError('INVALID_DEFINITION', `Two agents are named '${agent.name}': rename one.`)
+    byName.set(agent.name, agent)
+  }
+  return byName
+}

@@ -1,0 +1,21 @@
+import { CountersignError } from '../errors.ts'
+import type { Duration } from './tool.ts'
+
+const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/**
+ * A duration in milliseconds.
+ *
+ * @throws CountersignError INVALID_DEFINITION when it is none, or not above zero.
+ */
+export function milliseconds(duration: Duration): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(typeof duration === 'number' ? `${duration}ms` : duration)
+  const value = match ? Number(match[1]) * units[match[2] as keyof typeof units] : Number.NaN
+  if (!(value > 0 && Number.isSafeInteger(Math.round(value)))) {
+    throw new CountersignError(
+      'INVALID_DEFINITION',
+      `'${duration}' is no duration: give milliseconds, or a number with ms, s, m, h or d, such as '24h'`,
+    )
+  }
+  return Math.round(value)
+}

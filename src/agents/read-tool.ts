@@ -1,0 +1,89 @@
+import { CountersignError } from '../errors.ts'
+import { sha256, toJsonText } from '../json.ts'
+import { type AgentTool, type Execute, execute, type ToModelOutput } from './agent.ts'
+import { milliseconds } from './duration.ts'
+import { readInputSchema } from './input-schema.ts'
+import { type AnyToolDefinition, readGate } from './read-gate.ts'
+
+const ours = [
+  'approval',
+  'logApproval',
+  'pause',
+  'userInput',
+  'when',
+  'idempotent',
+  'reconcile',
+  'destructive',
+  'sensitive',
+  'timeout',
+]
+const theirs = [
+  ...[
+    'description',
+    'inputSchema',
+    'outputSchema',
+    'contextSchema',
+    'execute',
+    'toModelOutput',
+    'needsApproval',
+    'title',
+    'metadata',
+  ],
+  ...[
+    'type',
+    'id',
+    'args',
+    'isProviderExecuted',
+    'supportsDeferredResults',
+    'strict',
+    'inputExamples',
+    'providerOptions',
+    'deferLoading',
+  ],
+  ...['onInputStart', 'onInputDelta', 'onInputAvailable'],
+]
+const known = new Set([...ours, ...theirs])
+
+/**
+ * Checks a tool and reads it once, so that nothing done to the definition afterwards changes its gate.
+ *
+ * @throws CountersignError INVALID_DEFINITION that says what is wrong.
+ */
+export function readTool(name: string, given: unknown): AgentTool {
+  if (typeof given !== 'object' || given === null) throw invalid('it is no tool')
+  const tool = given as AnyToolDefinition
+  if (!/^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/.test(name)) throw invalid('its name must be 1 to 64 letters, digits, _ or -')
+  // A misspelt `approval` must not make a tool that nobody guards.
+  const unknown = Object.keys(tool).find((key) => !known.has(key))
+  if (unknown !== undefined) throw invalid(`it has an unknown field '${unknown}'`)
+  if (tool.type === 'provider') {
+    throw invalid(
+      'it is executed or defined by the model provider and cannot be put under a gate: write it as a function tool',
+    )
+  }
+  const gate = readGate(tool)
+  if (gate && (gate.pause !== 'CONFIRMATION' || gate.approval === 'AUDIT')) {
+    throw invalid(
+      "it pauses for user input or external execution, or has approval: 'audit': this version confirms only (pause: 'confirmation', approval: 'required')",
+    )
+  }
+  if (typeof tool.execute !== 'function') throw invalid('execute is no function')
+  const schema = readInputSchema(tool.inputSchema)
+  const schemaText = toJsonText(schema.json)
+  return Object.freeze({
+    name,
+    // A function wants the context of a call, which a definition has not.
+    description: typeof tool.description === 'string' ? tool.description : null,
+    schema,
+    schemaText,
+    schemaDigest: sha256(schemaText),
+    gate: gate && Object.freeze(gate),
+    idempotent: tool.idempotent === true,
+    destructive: tool.destructive === true,
+    timeoutMs: tool.timeout === undefined ? null : milliseconds(tool.timeout),
+    [execute]: tool.execute.bind(tool) as Execute,
+    toModelOutput: typeof tool.toModelOutput === 'function' ? (tool.toModelOutput.bind(tool) as ToModelOutput) : null,
+  })
+}
+
+const invalid = (message: string) => new CountersignError('INVALID_DEFINITION', message)

@@ -1,0 +1,62 @@
+import type { FlexibleSchema, ToolExecutionOptions, ToolResultOutput } from '@ai-sdk/provider-utils'
+
+export type ApprovalSetting = 'required' | 'audit'
+export type PauseSetting = 'confirmation' | 'user-input' | 'external-execution'
+
+/** A duration: milliseconds, or a number with its unit: `'90s'`, `'15m'`, `'24h'`, `'7d'`. */
+export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
+
+/** What this package adds to a tool of the AI SDK. */
+export type GateFields<Input> = {
+  /**
+   * Who must agree before a call runs. `'required'`: an approver, and nobody else. `'audit'`: the requester, and an approval record says so
+   * afterwards. With `expiresIn`, an approval that nobody decided in time is EXPIRED and its call does not run.
+   */
+  approval?: ApprovalSetting | { type: ApprovalSetting; expiresIn?: Duration }
+  /** The same as `approval: 'audit'`. */
+  logApproval?: boolean
+  /** How a call pauses the run. `approval: 'required'` alone means `'confirmation'`. */
+  pause?: PauseSetting
+  /** The input fields that a human fills; all of them when the list is left out or empty. For `pause: 'user-input'`. */
+  userInput?: string[]
+  /** Whether this call pauses at all. Asked once, when the call is proposed; its verdict is recorded. When it throws, the call pauses. */
+  when?: (input: Input) => boolean | PromiseLike<boolean>
+  /** The call may be made again with the same `toolCallId` after a crash: the tool does it once. */
+  idempotent?: boolean
+  /** Looks up at the other side whether an interrupted call happened. */
+  reconcile?: (input: Input, options: { toolCallId: string }) => unknown
+  /** Shown to the approver as dangerous. */
+  destructive?: boolean
+  /** Paths of input fields that are hidden in lists, logs and events. */
+  sensitive?: string[]
+  /** How long one call may take. */
+  timeout?: Duration
+}
+
+/** A tool as a user writes it: the AI SDK's shape, with the fields of {@link GateFields}. */
+export type ToolDefinition<Input = unknown, Output = unknown> = GateFields<Input> & {
+  description?: string | ((options: never) => string)
+  inputSchema: FlexibleSchema<Input>
+  execute?: (input: Input, options: ToolExecutionOptions<never>) => AsyncIterable<Output> | PromiseLike<Output> | Output
+  toModelOutput?: (options: {
+    toolCallId: string
+    input: Input
+    output: Output
+  }) => ToolResultOutput | PromiseLike<ToolResultOutput>
+}
+
+/**
+ * A tool with its input's type inferred from the schema.
+ *
+ * @param definition The AI SDK's fields (`description`, `inputSchema`, `execute`) and ours ({@link GateFields}).
+ * @returns the same definition; it is checked when an agent is defined with it.
+ * @example
+ * const deleteUser = tool({
+ *   description: 'Permanently delete all data for a user.',
+ *   inputSchema: z.object({ userId: z.string() }),
+ *   approval: 'required',
+ *   execute: async ({ userId }, { toolCallId }) => users.delete(userId, { idempotencyKey: toolCallId }),
+ * })
+ */
+export const tool = <Input, Output>(definition: ToolDefinition<Input, Output>): ToolDefinition<Input, Output> =>
+  definition

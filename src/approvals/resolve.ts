@@ -1,0 +1,170 @@
+import { createHash, randomUUID } from 'node:crypto'
+import type { Principal } from '../access/principal.ts'
+import { maySeeApproval, reasonsNotToResolve } from '../access/rules.ts'
+import type { Engine } from '../engine.ts'
+import { isApprovalId } from '../ids.ts'
+import type { JsonText } from '../json.ts'
+import type { ResolveApprovalInput } from '../runs/inputs.ts'
+import { forbidden, invalidInput, notFound, type ResolveApprovalResult } from '../runs/results.ts'
+import type { ApprovalRecord, Resolution } from '../store/records.ts'
+import type { Decided, Expected } from '../store/store.ts'
+import { type CheckedDecision, checkDecision, checkNote } from './decide.ts'
+import { readEditedArguments } from './edit-arguments.ts'
+import { fingerprint } from './fingerprint.ts'
+
+/**
+ * Decides an approval, once. Wins only while the approval is PENDING, not past its deadline, and is what the caller expects; whoever loses is
+ * given the record that stands. The decision lets exactly this call run once, and no other.
+ */
+export async function resolveApproval(
+  engine: Engine,
+  principal: Principal,
+  input: ResolveApprovalInput,
+): Promise<ResolveApprovalResult> {
+  const { store, settings } = engine
+  const approval = isApprovalId(input.approvalId) ? await store.approvals.get(input.approvalId) : null
+  if (!approval || !maySeeApproval(principal, approval)) return notFound('approval')
+  const decisionId = decisionIdFor(principal, input)
+  if (approval.resolution?.decisionId === decisionId) return success(engine, approval)
+  const reasons = reasonsNotToResolve(principal, approval, {
+    allowSelfApproval: settings.allowSelfApproval,
+    now: store.now(),
+  })
+  if (reasons.includes('NOT_AN_APPROVER')) return forbidden('Only an APPROVER or an ADMIN can resolve approvals.')
+  if (reasons.includes('OWN_REQUEST'))
+    return forbidden('You requested this run: somebody else must resolve its approvals.')
+  const now = store.now()
+  const isLate = approval.expiresAt !== null && approval.expiresAt <= now
+  if (approval.status !== 'PENDING') return conflict(approval)
+  if (isLate) return conflict(await expire(engine, approval, now))
+  if ((input.expectedStatus ?? 'PENDING') !== 'PENDING') return conflict(approval)
+  if (input.expectedFingerprint != null && input.expectedFingerprint !== approval.fingerprint) return conflict(approval)
+  if (input.expectedRevision != null && input.expectedRevision !== approval.revision) return conflict(approval)
+
+  const checked = checkDecision(input.decision, { kind: approval.kind, mayEdit: true })
+  const issues = [...(checked.ok ? [] : checked.issues), ...checkNote(input.note)]
+  if (!checked.ok || issues.length > 0) return invalidInput(...issues)
+  const edited = await readEdit(engine, approval, checked.decision)
+  if (!edited.ok) return invalidInput(...edited.issues)
+
+  const resolution: Resolution = {
+    status: checked.decision.verdict,
+    cause: 'DECISION',
+    by: principal.id,
+    at: now,
+    decisionId,
+    note: input.note?.toWellFormed() ?? null,
+    message: checked.decision.message,
+    arguments: edited.text,
+    fingerprint: edited.fingerprint,
+    values: null,
+    outcome: null,
+  }
+  // Always bound to what was just read and checked, also when the caller expects nothing.
+  const expected: Expected = {
+    fingerprint: approval.fingerprint,
+    deadline: { is: 'open', at: now },
+    ...revisionOf(input),
+  }
+  const [decided] = await Promise.all([
+    decideOnce(engine, approval, expected, resolution),
+    store.principals.put({ tenant: principal.tenant, id: principal.id, name: principal.name }),
+  ])
+  if (decided.approval === null) return notFound('approval')
+  if (!decided.won) return conflict(decided.approval)
+  engine.worker.wake(approval.runId)
+  return success(engine, decided.approval)
+}
+
+const revisionOf = ({ expectedRevision }: ResolveApprovalInput) =>
+  expectedRevision == null ? {} : { revision: expectedRevision }
+
+/** With a key, the same attempt has the same id whoever's retry it is; the principal is in it, so that nobody replays another's. */
+const decisionIdFor = ({ tenant, id }: Principal, { approvalId, idempotencyKey }: ResolveApprovalInput): string =>
+  idempotencyKey == null
+    ? randomUUID()
+    : createHash('sha256')
+        .update(JSON.stringify([tenant, id, approvalId, idempotencyKey]))
+        .digest('hex')
+
+/** A write whose answer was lost is not a lost decision: the record says whose it is. */
+async function decideOnce(
+  { store }: Engine,
+  { id, tenant }: ApprovalRecord,
+  expected: Expected,
+  resolution: Resolution,
+): Promise<Decided> {
+  const decided = await store.approvals.decide(id, tenant, expected, resolution).catch(async (error) => {
+    const there = await store.approvals.get(id)
+    if (there === null || there.status === 'PENDING') throw error
+    return { won: false, approval: there }
+  })
+  return {
+    won: decided.won || decided.approval?.resolution?.decisionId === resolution.decisionId,
+    approval: decided.approval,
+  }
+}
+
+type Edit =
+  | { readonly ok: true; readonly text: JsonText | null; readonly fingerprint: string | null }
+  | { readonly ok: false; readonly issues: readonly { path: readonly string[]; message: string }[] }
+
+async function readEdit(
+  { agents, settings }: Engine,
+  approval: ApprovalRecord,
+  decision: CheckedDecision,
+): Promise<Edit> {
+  if (decision.arguments === undefined) return { ok: true, text: null, fingerprint: null }
+  const tool = agents.get(approval.agentName)?.tools.get(approval.toolName)
+  // What was shown is bound to the schema it was shown with: a tool with another one cannot check an edit of it.
+  if (!tool || fingerprint(tool.name, tool.schemaDigest, approval.arguments) !== approval.fingerprint) {
+    const message = `The tool '${approval.toolName}' is not there with the parameters it was proposed with: the call can be rejected, not edited.`
+    return { ok: false, issues: [{ path: ['approve', 'arguments'], message }] }
+  }
+  const edited = await readEditedArguments(tool, decision.arguments, settings.limits.arguments)
+  if (!edited.ok) return edited
+  if (edited.text === approval.arguments) return { ok: true, text: null, fingerprint: null }
+  return { ok: true, text: edited.text, fingerprint: fingerprint(tool.name, tool.schemaDigest, edited.text) }
+}
+
+/** Whoever comes late writes EXPIRED: the deadline decides, not who looks. Gives what stands afterwards. */
+export async function expire(
+  { store, worker }: Pick<Engine, 'store' | 'worker'>,
+  approval: ApprovalRecord,
+  now: number,
+): Promise<ApprovalRecord> {
+  const resolution: Resolution = {
+    status: 'EXPIRED',
+    cause: 'DEADLINE',
+    by: null,
+    at: now,
+    decisionId: randomUUID(),
+    note: null,
+    message: null,
+    arguments: null,
+    fingerprint: null,
+    values: null,
+    outcome: null,
+  }
+  const decided = await store.approvals.decide(
+    approval.id,
+    approval.tenant,
+    { deadline: { is: 'passed', at: now } },
+    resolution,
+  )
+  if (decided.won) worker.wake(approval.runId)
+  return decided.approval ?? approval
+}
+
+async function success({ store }: Engine, approval: ApprovalRecord): Promise<ResolveApprovalResult> {
+  const run = await store.runs.get(approval.runId)
+  return run ? { __typename: 'ResolveApprovalSuccess', approval, run } : notFound('run')
+}
+
+function conflict(approval: ApprovalRecord): ResolveApprovalResult {
+  const message =
+    approval.status === 'PENDING'
+      ? `The approval is not what you expected: it is PENDING at revision ${approval.revision}. Look at it again, then decide.`
+      : `The approval is ${approval.status} already: here is what stands.`
+  return { __typename: 'ApprovalConflictError', message, approval }
+}

@@ -1,0 +1,52 @@
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Agent } from '../agents/agent.ts'
+import { CountersignError } from '../errors.ts'
+import type { Config } from '../server/config.ts'
+
+export type LoadedAgents = Disposable & {
+  readonly agents: readonly Agent[]
+  /** One line for each model that answers. */
+  readonly models: readonly string[]
+  /** Whether these are the demo's. */
+  readonly demo: boolean
+}
+
+/**
+ * The agents of the module that AGENTS names, exported as `agents` or by default; the demo's without.
+ *
+ * @throws CountersignError INVALID_CONFIGURATION when there is no such module or it exports none.
+ */
+export async function loadAgents(config: Config): Promise<LoadedAgents> {
+  if (config.AGENTS === undefined) {
+    const { demoAgents } = await import('../demo/agents.ts')
+    const demo = demoAgents({ database: config.DEMO_DATABASE, env: config })
+    return { agents: demo.agents, models: [demo.modelNotice], demo: true, [Symbol.dispose]: () => demo[Symbol.dispose]() }
+  }
+  const agents = exportedAgents(await importAgents(config.AGENTS), config.AGENTS)
+  const models = agents.map(({ name, model }) => `${name}: ${model.modelId} of ${model.provider}`)
+  return { agents, models, demo: false, [Symbol.dispose]() {} }
+}
+
+async function importAgents(path: string): Promise<Record<string, unknown>> {
+  const url = pathToFileURL(resolve(path)).href
+  try {
+    return await import(url)
+  } catch (cause) {
+    if (cause instanceof CountersignError) throw cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new CountersignError('INVALID_CONFIGURATION', `AGENTS: ${path} cannot be loaded: ${reason}`, { cause })
+  }
+}
+
+function exportedAgents(module: Record<string, unknown>, path: string): readonly Agent[] {
+  const exported = module.agents ?? module.default
+  const agents = Array.isArray(exported) ? exported : exported === undefined ? [] : [exported]
+  if (agents.length === 0 || !agents.every(isAgent)) {
+    throw new CountersignError('INVALID_CONFIGURATION', `AGENTS: ${path} must export \`agents\`, an array of what defineAgent gives.`)
+  }
+  return agents
+}
+
+const isAgent = (value: unknown): value is Agent =>
+  typeof value === 'object' && value !== null && 'name' in value && 'model' in value && 'tools' in value && value.tools instanceof Map

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+import { Command } from 'commander'
+import { demoCommand } from './demo.ts'
+import { fail } from './fail.ts'
+import { schemaCommand } from './schema.ts'
+import { startCommand } from './start.ts'
+
+const program = new Command('countersign')
+  .description('Human approval for AI agents: a user triggers, an admin authorizes.')
+  .addCommand(startCommand(), { isDefault: true })
+  .addCommand(demoCommand())
+  .addCommand(schemaCommand())
+
+await program.parseAsync().catch(fail)

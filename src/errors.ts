@@ -1,0 +1,24 @@
+/** What went wrong, for programs: catch by code, never by message. */
+export type ErrorCode =
+  | 'INVALID_DEFINITION'
+  | 'INVALID_CONFIGURATION'
+  | 'INVALID_PRINCIPAL'
+  | 'INVALID_JSON'
+  | 'STORE_UNAVAILABLE'
+  | 'STORE_IN_USE'
+  | 'UNSUPPORTED_VERSION'
+  | 'TAMPERED'
+  | 'NOT_PERMITTED'
+  | 'BAD_USER_INPUT'
+  | 'NOT_FOUND'
+
+/** The one base class of what this package throws on purpose. `code` is stable, `message` says what to do. */
+export class CountersignError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'CountersignError'
+    this.code = code
+  }
+}

@@ -1,0 +1,151 @@
+import { reasonsNotToResolve } from '../access/rules.ts'
+import { pageOf } from '../connection.ts'
+import { readJsonObject } from '../json.ts'
+import { jsonOrNull, toolCalls } from '../runs/view.ts'
+import type { ApprovalRecord, Resolution as ResolutionShape } from '../store/records.ts'
+import { getApproval } from '../approvals/read.ts'
+import { builder } from './builder.ts'
+import type { GraphQLContext } from './context.ts'
+import { ApprovalAction, ApprovalStatus, ApprovalType, CannotResolveReason, PauseKind, ResolutionCause } from './enums.ts'
+import { loadersOf } from './loaders.ts'
+import { Principal } from './principal.ts'
+import { Approval, ApprovalChange, ApprovalChangeConnection, Run, ToolCall } from './refs.ts'
+
+const Resolution = builder.objectRef<ResolutionShape>('Resolution').implement({
+  description: 'How an approval was resolved. Written once, and never changed.',
+  fields: (t) => ({
+    status: t.expose('status', { type: ApprovalStatus, description: 'How the approval stands since.' }),
+    cause: t.expose('cause', { type: ResolutionCause, description: 'What resolved it.' }),
+    resolvedBy: t.field({
+      type: Principal,
+      nullable: true,
+      description: 'Who decided, as authentication found them; null when a deadline or a cancel resolved it.',
+      resolve: ({ by }) => (by === null ? null : { id: by }),
+    }),
+    resolvedAt: t.expose('at', { type: 'DateTime', description: 'When.' }),
+    note: t.exposeString('note', { nullable: true, description: "The decider's note for people; the model is not told." }),
+    message: t.exposeString('message', { nullable: true, description: 'What the model was told about a rejection.' }),
+    arguments: t.field({
+      type: 'JSONObject',
+      nullable: true,
+      description: 'The arguments as the approver edited them; null when the call runs as proposed.',
+      resolve: (resolution) => (resolution.arguments === null ? null : readJsonObject(resolution.arguments)),
+    }),
+    values: t.field({
+      type: 'JSONObject',
+      nullable: true,
+      description: 'The values a person filled in, for USER_INPUT.',
+      resolve: ({ values }) => (values === null ? null : readJsonObject(values)),
+    }),
+    result: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'What the call gave elsewhere, as the decider reported it.',
+      resolve: ({ outcome }) => (outcome && 'result' in outcome ? jsonOrNull(outcome.result) : null),
+    }),
+    error: t.string({
+      nullable: true,
+      description: 'What went wrong elsewhere, as the decider reported it.',
+      resolve: ({ outcome }) => (outcome && 'error' in outcome ? outcome.error : null),
+    }),
+  }),
+})
+
+ApprovalChange.implement({
+  description: "One entry of an approval's history.",
+  fields: (t) => ({
+    revision: t.exposeInt('revision', { description: 'The revision it made.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When.' }),
+    by: t.field({
+      type: Principal,
+      nullable: true,
+      description: 'Who did it; null when a deadline did.',
+      resolve: ({ by }) => (by === null ? null : { id: by }),
+    }),
+    action: t.expose('action', { type: ApprovalAction, description: 'What was done.' }),
+    note: t.exposeString('note', { nullable: true, description: 'The note that came with it.' }),
+  }),
+})
+
+const reasons = (approval: ApprovalRecord, { engine, principal }: GraphQLContext) =>
+  reasonsNotToResolve(principal, approval, { allowSelfApproval: engine.settings.allowSelfApproval, now: engine.store.now() })
+
+builder.node(Approval, {
+  description: 'One decision on one tool call, with the exact arguments it is about. A decision lets that call run once, and no other.',
+  id: { resolve: ({ id }) => id },
+  loadWithoutCache: (id, { engine, principal }) => getApproval(engine, principal, id),
+  fields: (t) => ({
+    revision: t.exposeInt('revision', { description: '1 at creation, one more with every change.' }),
+    status: t.expose('status', { type: ApprovalStatus, description: 'How it stands.' }),
+    type: t.expose('type', { type: ApprovalType, description: 'What it is for.' }),
+    kind: t.expose('kind', { type: PauseKind, description: 'What is asked for.' }),
+    run: t.field({
+      type: Run,
+      description: 'The run that waits for it. Who sees an approval sees its run.',
+      resolve: async ({ id, runId }, _args, context, info) =>
+        (await loadersOf(context, info).run(runId)) ?? missing(`the run of ${id}`),
+    }),
+    toolCall: t.field({
+      type: ToolCall,
+      description: 'The call it decides, as it stands now.',
+      async resolve({ id, runId, callId }, _args, context, info) {
+        const loaders = loadersOf(context, info)
+        const run = (await loaders.run(runId)) ?? missing(`the run of ${id}`)
+        return toolCalls(runId, await loaders.state(run)).find((call) => call.id === callId) ?? missing(`the call of ${id}`)
+      },
+    }),
+    callId: t.exposeID('callId', { description: "The call's id." }),
+    agentName: t.exposeString('agentName', { description: 'The agent whose model asked for the call.' }),
+    toolName: t.exposeString('toolName', { description: 'The tool to be called.' }),
+    toolDescription: t.exposeString('toolDescription', { nullable: true, description: "The tool's description, as it was when proposed." }),
+    inputSchema: t.field({
+      type: 'JSONObject',
+      description: 'JSON Schema of the arguments, as it was when proposed.',
+      resolve: ({ inputSchema }) => readJsonObject(inputSchema),
+    }),
+    arguments: t.field({
+      type: 'JSONObject',
+      description: 'Exactly what was proposed, also after somebody edited it: see `resolution`.',
+      resolve: (approval) => readJsonObject(approval.arguments),
+    }),
+    fingerprint: t.exposeString('fingerprint', {
+      description: 'SHA-256 (hex) of tool, input schema and arguments: what a decision is bound to. A console sends it as `expectedFingerprint`.',
+    }),
+    answerSchema: t.field({
+      type: 'JSONObject',
+      description: 'JSON Schema of the values or the result that an approval carries.',
+      resolve: ({ answerSchema }) => readJsonObject(answerSchema),
+    }),
+    requestedBy: t.field({ type: Principal, description: 'Who requested the run.', resolve: ({ requestedBy }) => ({ id: requestedBy }) }),
+    viewerCanResolve: t.boolean({
+      description: 'Whether the viewer could resolve it now.',
+      resolve: (approval, _args, context) => reasons(approval, context).length === 0,
+    }),
+    viewerCannotResolveReasons: t.field({
+      type: [CannotResolveReason],
+      description: 'Why the viewer cannot resolve it; empty when they can.',
+      resolve: (approval, _args, context) => reasons(approval, context),
+    }),
+    resolution: t.expose('resolution', { type: Resolution, nullable: true, description: 'How it was resolved; null while it is PENDING.' }),
+    history: t.connection(
+      {
+        type: ApprovalChange,
+        description: 'All that happened to it, oldest first.',
+        resolve: ({ history }, page) => pageOf(page, 'history', history),
+      },
+      ApprovalChangeConnection,
+    ),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the call was proposed.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it last changed.' }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'From this moment on it cannot be decided and is EXPIRED; null: it waits for as long as it takes.',
+    }),
+  }),
+})
+
+/** The store keeps them together: this is no answer but a fault. */
+function missing(what: string): never {
+  throw new Error(`The store does not have ${what}`)
+}

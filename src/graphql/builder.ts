@@ -1,0 +1,86 @@
+import SchemaBuilder from '@pothos/core'
+import ComplexityPlugin from '@pothos/plugin-complexity'
+import RelayPlugin from '@pothos/plugin-relay'
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
+import { GraphQLError } from 'graphql'
+import type { Count } from '../connection.ts'
+import type { JsonObject, JsonValue } from '../json.ts'
+import type { GraphQLContext } from './context.ts'
+import { costError, costLimit } from './limits.ts'
+import { decodeNodeId, nodeTypeOf } from './node-id.ts'
+
+export type SchemaTypes = {
+  Context: GraphQLContext
+  AuthScopes: { signedIn: boolean }
+  Connection: { readonly totalCount: () => Promise<Count> }
+  DefaultFieldNullability: false
+  DefaultEdgesNullability: { list: false; items: false }
+  DefaultNodeNullability: false
+  Scalars: {
+    ID: { Input: string; Output: string }
+    /** In ms since 1970. */
+    DateTime: { Input: number; Output: number }
+    JSON: { Input: JsonValue; Output: JsonValue }
+    JSONObject: { Input: JsonObject; Output: JsonObject }
+  }
+}
+
+const pageDescriptions = {
+  first: 'How many from the start of the list: 1 to 100. 20 when neither `first` nor `last` is given; both together are refused (BAD_USER_INPUT).',
+  after: 'Only what comes after this cursor. A cursor of another list or order is refused (BAD_USER_INPUT).',
+  last: 'How many from the end of the list: 1 to 100. Not together with `first`.',
+  before: 'Only what comes before this cursor. A cursor of another list or order is refused (BAD_USER_INPUT).',
+}
+
+export const builder = new SchemaBuilder<SchemaTypes>({
+  plugins: [ScopeAuthPlugin, RelayPlugin, ComplexityPlugin],
+  defaultFieldNullability: false,
+  scopeAuth: {
+    // The server lets nobody in whom it does not know; what a role may do is asked by the operations.
+    authScopes: ({ principal }) => ({ signedIn: principal !== undefined }),
+    authorizeOnSubscribe: true,
+    unauthorizedError: () => new GraphQLError('Say who you are.', { extensions: { code: 'UNAUTHENTICATED' } }),
+  },
+  complexity: { limit: { complexity: costLimit }, complexityError: costError, defaultListMultiplier: 5 },
+  relay: {
+    encodeGlobalID: (_typename, id) => String(id),
+    decodeGlobalID: decodeNodeId,
+    cursorType: 'String',
+    idFieldOptions: {
+      description: 'Opaque, with a prefix that says what it is of, and the same everywhere: database, log, command line, library and API.',
+    },
+    nodeTypeOptions: {
+      description: 'Something with an id by which it can be read again, with `node`.',
+      resolveType: (value) => nodeTypeOf(value),
+    },
+    nodeQueryOptions: {
+      description: 'Reads anything by its id. Null when there is no such thing, or the viewer may not see it.',
+      args: { id: { description: 'An id that this API gave. One that is none is refused (BAD_USER_INPUT).' } },
+    },
+    nodesQueryOptions: {
+      description: 'Reads several things by their ids. The answer has one place for each id, in the order asked, with null as `node` has it.',
+      args: { ids: { description: 'Ids that this API gave. One that is none is refused (BAD_USER_INPUT).' } },
+      complexity: ({ ids }: { ids: readonly unknown[] }) => ({ field: 1, multiplier: ids.length }),
+    },
+    pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
+    hasNextPageFieldOptions: { description: 'Whether the list goes on after this page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether the list has something before this page.' },
+    startCursorFieldOptions: { description: "The first edge's cursor; null on an empty page." },
+    endCursorFieldOptions: { description: "The last edge's cursor, for `after` of the next page; null on an empty page." },
+    pageInfoFieldOptions: { description: 'Where this page stands in the list.' },
+    edgesFieldOptions: { description: 'What is on this page, in order.', complexity: { field: 1, multiplier: 1 } },
+    nodeFieldOptions: { description: 'What stands at this place.' },
+    cursorFieldOptions: { description: 'The place in the list, for `after` and `before`. Opaque.' },
+    firstArgOptions: { description: pageDescriptions.first },
+    afterArgOptions: { description: pageDescriptions.after },
+    lastArgOptions: { description: pageDescriptions.last },
+    beforeArgOptions: { description: pageDescriptions.before },
+    defaultConnectionFieldOptions: {
+      complexity: ({ first, last }: { first?: number | null; last?: number | null }) => ({ field: 1, multiplier: first ?? last ?? 20 }),
+    },
+  },
+})
+
+builder.queryType({ description: 'What can be read. Everything stays inside the tenant of who asks, and what one may not see is not there.', authScopes: { signedIn: true } })
+builder.mutationType({ description: 'What can be done. Each answers a union, told apart by `__typename`: what a caller can cause and handle is an answer and no error.', authScopes: { signedIn: true } })
+builder.subscriptionType({ description: 'What can be watched, over WebSocket (graphql-transport-ws) or Server-Sent Events.', authScopes: { signedIn: true } })

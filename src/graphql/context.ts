@@ -1,0 +1,10 @@
+import type { Principal } from '../access/principal.ts'
+import type { Engine } from '../engine.ts'
+
+/** What every resolver is given: made by the server for each operation, after it knows who asks. */
+export type GraphQLContext = {
+  readonly engine: Engine
+  readonly principal: Principal
+  /** Stands in the log and in masked errors, so that one can be found by the other. */
+  readonly requestId: string
+}

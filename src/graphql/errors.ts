@@ -1,0 +1,67 @@
+import { GraphQLError } from 'graphql'
+import type { Logger } from 'pino'
+import { CountersignError } from '../errors.ts'
+
+/** How long a caller should wait before it tries again while the database cannot be reached. */
+const retryAfterMs = 1_000
+
+export type ErrorEdge = {
+  readonly requestId: string
+  readonly log: Pick<Logger, 'error'>
+  /** What was being done: the code of an error that brings none of its own. Default `execute`. */
+  readonly phase?: 'parse' | 'validate' | 'execute'
+}
+
+/**
+ * The one way out for errors, over every transport: gives each its `extensions.code`, and hides what nobody expected, after it is logged once
+ * with its cause.
+ */
+export function toGraphQLError(error: unknown, { requestId, log, phase = 'execute' }: ErrorEdge): GraphQLError {
+  const origin = originOf(error)
+  if (origin instanceof CountersignError) {
+    const known = extensionsOf(origin)
+    if (known) return withExtensions(error, origin.message, known, origin)
+  }
+  if (origin instanceof GraphQLError) {
+    const { code } = origin.extensions
+    // graphql-js gives no codes. Without a path it speaks of the request, with one of an argument (it then points at it) or of our own answer.
+    if (typeof code === 'string' || phase !== 'execute' || pathOf(error) === undefined || origin.locations) {
+      return withExtensions(error, messageOf(error), { ...origin.extensions, code: code ?? codeOf[phase] }, origin)
+    }
+  }
+  log.error({ err: origin, requestId, path: pathOf(error)?.join('.') }, 'unexpected error')
+  return withExtensions(error, 'Internal server error', { code: 'INTERNAL_SERVER_ERROR', requestId })
+}
+
+const codeOf = { parse: 'GRAPHQL_PARSE_FAILED', validate: 'GRAPHQL_VALIDATION_FAILED', execute: 'BAD_USER_INPUT' }
+
+/** What was thrown in the first place: graphql-js wraps it to say where it happened. */
+function originOf(error: unknown): unknown {
+  let origin = error
+  while (origin instanceof GraphQLError && origin.originalError) origin = origin.originalError
+  return origin
+}
+
+/** Null for what a caller cannot have caused. */
+function extensionsOf({ code }: CountersignError): { code: string; retryAfterMs?: number } | null {
+  switch (code) {
+    case 'BAD_USER_INPUT':
+    case 'NOT_FOUND':
+      return { code }
+    case 'INVALID_JSON':
+      return { code: 'BAD_USER_INPUT' }
+    case 'STORE_UNAVAILABLE':
+      return { code: 'UNAVAILABLE', retryAfterMs }
+    default:
+      return null
+  }
+}
+
+/** The error with its place in document and answer. What was thrown stays on it, out of the answer, unless it is hidden. */
+function withExtensions(error: unknown, message: string, extensions: Record<string, unknown>, originalError?: Error): GraphQLError {
+  const { nodes, source, positions, path } = error instanceof GraphQLError ? error : {}
+  return new GraphQLError(message, { nodes, source, positions, path, extensions, originalError })
+}
+
+const pathOf = (error: unknown) => (error instanceof GraphQLError ? error.path : undefined)
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

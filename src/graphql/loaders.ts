@@ -1,0 +1,85 @@
+import type { GraphQLResolveInfo } from 'graphql'
+import { maySeeApproval } from '../access/rules.ts'
+import type { ApprovalId, PrincipalId, RunId } from '../ids.ts'
+import type { RunState } from '../runs/fold.ts'
+import { loadState } from '../runs/load.ts'
+import type { ApprovalRecord, RunRecord } from '../store/records.ts'
+import type { GraphQLContext } from './context.ts'
+
+/** Reads that one execution makes once, however many fields ask. */
+export type Loaders = {
+  readonly run: (id: RunId) => Promise<RunRecord | null>
+  /** Null also for an approval that the viewer may not see. */
+  readonly approval: (id: ApprovalId) => Promise<ApprovalRecord | null>
+  /** The journal up to the record's last entry, so that record and state tell of one moment. */
+  readonly state: (run: RunRecord) => Promise<RunState>
+  readonly principalName: (id: PrincipalId) => Promise<string | null>
+}
+
+const byExecution = new WeakMap<object, Loaders>()
+
+/**
+ * The loaders of this execution: of one query, of one mutation field, of one event of a subscription. An event is the `rootValue` of its own
+ * execution, and `variableValues` are made anew for each query; a context would live as long as a subscription does.
+ */
+export function loadersOf(context: GraphQLContext, info: GraphQLResolveInfo): Loaders {
+  const key = executionOf(info)
+  const loaders = byExecution.get(key) ?? createLoaders(context)
+  byExecution.set(key, loaders)
+  return loaders
+}
+
+/** After a mutation field: the next one of the same document reads anew. */
+export const forgetLoaded = (info: GraphQLResolveInfo): void => void byExecution.delete(executionOf(info))
+
+const executionOf = ({ rootValue, variableValues }: GraphQLResolveInfo): object =>
+  typeof rootValue === 'object' && rootValue !== null ? rootValue : variableValues
+
+function createLoaders({ engine: { store }, principal }: GraphQLContext): Loaders {
+  const names = batched<PrincipalId, string | null>(async (ids) => {
+    const records = await store.principals.getMany(principal.tenant, ids)
+    return new Map(records.map(({ id, name }) => [id, name]))
+  })
+  const states = new Map<string, Promise<RunState>>()
+  return {
+    run: batched(async (ids) => mapById(await Promise.all(ids.map((id) => store.runs.get(id))))),
+    approval: batched(async (ids) => {
+      const approvals = await store.approvals.getMany(ids)
+      return mapById(approvals.filter((approval) => maySeeApproval(principal, approval)))
+    }),
+    state({ id, seq }) {
+      const key = `${id} ${seq}`
+      const state = states.get(key) ?? loadState(store, id, seq)
+      states.set(key, state)
+      return state
+    },
+    principalName: async (id) => (id === principal.id && principal.name !== null ? principal.name : await names(id)),
+  }
+}
+
+const mapById = <Id extends string, Value extends { readonly id: Id }>(values: readonly (Value | null)[]): Map<Id, Value> =>
+  new Map(values.flatMap((value) => (value ? [[value.id, value]] : [])))
+
+/** Gathers the ids that are asked for together, reads each once and keeps what came. */
+function batched<Id, Value>(read: (ids: readonly Id[]) => Promise<ReadonlyMap<Id, Value>>): (id: Id) => Promise<Value | null> {
+  const kept = new Map<Id, Promise<Value | null>>()
+  let batch: { readonly ids: Id[]; readonly values: Promise<ReadonlyMap<Id, Value>> } | null = null
+  const begin = () => {
+    const ids: Id[] = []
+    // After the promises that are ready now: what other fields ask meanwhile comes along.
+    const values = new Promise<void>((go) => queueMicrotask(() => process.nextTick(go))).then(() => {
+      batch = null
+      return read(ids)
+    })
+    return { ids, values }
+  }
+  return (id) => {
+    const known = kept.get(id)
+    if (known) return known
+    batch ??= begin()
+    batch.ids.push(id)
+    const value = batch.values.then((values) => values.get(id) ?? null)
+    kept.set(id, value)
+    return value
+  }
+}

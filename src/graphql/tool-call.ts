@@ -1,0 +1,65 @@
+import { type CallId, runIdOfCall } from '../ids.ts'
+import { readJsonObject } from '../json.ts'
+import { getRun } from '../runs/read.ts'
+import { jsonOrNull, toolCalls } from '../runs/view.ts'
+import { builder } from './builder.ts'
+import { ApprovalType, Decider, PauseKind, ToolCallStatus } from './enums.ts'
+import { loadersOf } from './loaders.ts'
+import { Approval, Requirement, ToolCall } from './refs.ts'
+
+builder.node(ToolCall, {
+  description: "A tool's call, as the model asked for it.",
+  id: { resolve: ({ id }) => id },
+  async loadWithoutCache(id, context, info) {
+    const run = await getRun(context.engine, context.principal, runIdOfCall(id as CallId))
+    if (!run) return null
+    const state = await loadersOf(context, info).state(run)
+    return toolCalls(run.id, state).find((call) => call.id === id) ?? null
+  },
+  fields: (t) => ({
+    toolName: t.exposeString('toolName', { description: 'The tool, as the model called it.' }),
+    arguments: t.field({
+      type: 'JSONObject',
+      description: 'As the model proposed them; as decided, once somebody edited or completed them.',
+      resolve: (call) => readJsonObject(call.arguments),
+    }),
+    status: t.expose('status', { type: ToolCallStatus, description: 'How far it is.' }),
+    result: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'What it gave; null until it SUCCEEDED, and when it gave null.',
+      resolve: ({ result }) => jsonOrNull(result),
+    }),
+    error: t.exposeString('error', { nullable: true, description: 'What went wrong, as the model is told; null unless it FAILED.' }),
+    approval: t.field({
+      type: Approval,
+      nullable: true,
+      description: 'The record of its approval; null when it needs none, or has none yet.',
+      resolve: ({ approvalId }, _args, context, info) => (approvalId === null ? null : loadersOf(context, info).approval(approvalId)),
+    }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When the call was made; null when it was not, or not yet.' }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When its outcome was there; null when it has none.' }),
+  }),
+})
+
+Requirement.implement({
+  description: 'Something that a paused run waits for a person to say.',
+  fields: (t) => ({
+    callId: t.exposeID('callId', { description: 'The call it is about.' }),
+    kind: t.expose('kind', { type: PauseKind, description: 'What is asked for.' }),
+    decider: t.expose('decider', { type: Decider, description: 'Who decides it: this says so, and never the absence of an approval.' }),
+    approvalType: t.expose('approvalType', {
+      type: ApprovalType,
+      nullable: true,
+      description: 'What record it makes; null: none but the journal.',
+    }),
+    toolCall: t.expose('toolCall', { type: ToolCall, description: 'The call itself.' }),
+    answerSchema: t.expose('answerSchema', { type: 'JSONObject', description: 'JSON Schema of the values or the result that an answer carries.' }),
+    approval: t.field({
+      type: Approval,
+      nullable: true,
+      description: 'What an approver decides; set when `decider` is APPROVER and its record is there.',
+      resolve: ({ approvalId }, _args, context, info) => (approvalId === null ? null : loadersOf(context, info).approval(approvalId)),
+    }),
+  }),
+})

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto'
+import { v7 as uuid } from 'uuid'
+import { CountersignError } from './errors.ts'
+
+declare const brand: unique symbol
+type Branded<Name extends string> = string & { readonly [brand]: Name }
+
+/** `run_` and 32 hex digits. */
+export type RunId = Branded<'RunId'>
+/** `call_<run>_<seq>_<index>`: the call's place in the journal, and so globally unique. */
+export type CallId = Branded<'CallId'>
+/** `apr_<run>_<seq>_<index>`: follows from the call it decides. */
+export type ApprovalId = Branded<'ApprovalId'>
+/** `prn_` and the id that authentication gave. */
+export type PrincipalId = Branded<'PrincipalId'>
+
+const runPattern = /^run_([0-9a-f]{32})$/
+const callPattern = /^call_([0-9a-f]{32})_([1-9]\d{0,8})_(\d{1,5})$/
+const approvalPattern = /^apr_([0-9a-f]{32})_([1-9]\d{0,8})_(\d{1,5})$/
+const principalPattern = /^prn_.{1,250}$/su
+
+export const newRunId = (): RunId => `run_${uuid().replaceAll('-', '')}` as RunId
+
+/** With an idempotency key the run's id follows from who asks and the key, so that two requests at once make one run. */
+export const runIdForKey = (tenant: string, requester: PrincipalId, key: string): RunId =>
+  `run_${createHash('sha256')
+    .update(JSON.stringify([tenant, requester, key]))
+    .digest('hex')
+    .slice(0, 32)}` as RunId
+
+export const callId = (runId: RunId, seq: number, index: number): CallId =>
+  `call_${runId.slice(4)}_${seq}_${index}` as CallId
+
+export const approvalIdOf = (call: CallId): ApprovalId => `apr_${call.slice(5)}` as ApprovalId
+
+export const callIdOf = (approval: ApprovalId): CallId => `call_${approval.slice(4)}` as CallId
+
+/** The run a call belongs to: its id says so. */
+export const runIdOfCall = (call: CallId): RunId => `run_${call.slice(5, 37)}` as RunId
+
+export const isRunId = (text: string): text is RunId => runPattern.test(text)
+export const isCallId = (text: string): text is CallId => callPattern.test(text)
+export const isApprovalId = (text: string): text is ApprovalId => approvalPattern.test(text)
+
+/**
+ * The principal id for the id that an authentication gives: `alice` and `prn_alice` are the same principal.
+ *
+ * @throws CountersignError INVALID_PRINCIPAL when it is empty or longer than 250 characters.
+ */
+export function principalId(id: string): PrincipalId {
+  const prefixed = id.startsWith('prn_') ? id : `prn_${id}`
+  if (!principalPattern.test(prefixed) || !prefixed.isWellFormed()) {
+    throw new CountersignError('INVALID_PRINCIPAL', 'A principal id has 1 to 250 characters.')
+  }
+  return prefixed as PrincipalId
+}

@@ -1,0 +1,35 @@
+export type { Authenticate } from './access/authenticate.ts'
+export type { PrincipalInput, Role } from './access/principal.ts'
+export type { Agent } from './agents/agent.ts'
+export { type AgentDefinition, defineAgent, type ToolRecord } from './agents/define-agent.ts'
+export {
+  type Script,
+  type ScriptedAnswer,
+  type ScriptedCall,
+  type ScriptedPart,
+  scriptedModel,
+} from './agents/scripted-model.ts'
+export {
+  type ApprovalSetting,
+  type Duration,
+  type GateFields,
+  type PauseSetting,
+  type ToolDefinition,
+  tool,
+} from './agents/tool.ts'
+export type { Limits } from './engine.ts'
+export { CountersignError, type ErrorCode } from './errors.ts'
+export type { ApprovalId, CallId, PrincipalId, RunId } from './ids.ts'
+export type {
+  AnswerInput,
+  CancelRunInput,
+  ContinueRunInput,
+  DecisionInput,
+  ResolveApprovalInput,
+  StartRunInput,
+} from './runs/inputs.ts'
+export type { CancelRunResult, ContinueRunResult, ResolveApprovalResult, StartRunResult } from './runs/results.ts'
+export type { DatabaseSetting } from './server/database.ts'
+export type { ServerOptions } from './server/options.ts'
+export { createServer, type Listening, type Server } from './server/server.ts'
+export type { ApprovalRecord, ApprovalStatus, ApprovalType, PauseKind, RunRecord, RunStatus } from './store/records.ts'

@@ -1,0 +1,69 @@
+import type { Principal } from '../access/principal.ts'
+import { maySeeRun, maySteerRun } from '../access/rules.ts'
+import type { Engine } from '../engine.ts'
+import { type ApprovalId, isRunId } from '../ids.ts'
+import { waitForRun } from '../live/wait-for-run.ts'
+import type { ApprovalRecord } from '../store/records.ts'
+import type { Store } from '../store/store.ts'
+import { planContinuation, stateError } from './answers.ts'
+import { isOpen, presentCalls, type RunState } from './fold.ts'
+import type { ContinueRunInput } from './inputs.ts'
+import { loadState } from './load.ts'
+import { heardFrom } from './next.ts'
+import { type ContinueRunResult, forbidden, invalidInput, notFound } from './results.ts'
+import { checkWait } from './start.ts'
+
+/**
+ * Continues a paused run, with the requester's answers where the requester decides; or one that failed through its model or the database.
+ * Nothing is applied unless everything in the input is right. What an approver must decide is never taken from here.
+ */
+export async function continueRun(
+  engine: Engine,
+  principal: Principal,
+  input: ContinueRunInput,
+): Promise<ContinueRunResult> {
+  const { store, hub, worker } = engine
+  const run = isRunId(input.runId) ? await store.runs.get(input.runId) : null
+  if (!run || !maySeeRun(principal, run)) return notFound('run')
+  if (!maySteerRun(principal, run)) return forbidden('Only the requester of a run or an ADMIN can continue it.')
+  const issues = checkWait(input.waitMs)
+  if (issues.length > 0) return invalidInput(...issues)
+  const answers = input.answers ?? []
+  const planFor = async (state: RunState) => {
+    const approvals = await approvalsOf(store, state)
+    const present = { ...run, status: state.status, error: state.error }
+    return { approvals, plan: planContinuation({ run: present, state, approvals, answers, by: principal.id }) }
+  }
+
+  // First without the lease: what is refused takes nothing from anybody.
+  const { plan: first } = await planFor(await loadState(store, run.id))
+  if (!first.ok) return first.error
+  const lease = await worker.take(run.id)
+  if (!lease) {
+    const present = (await store.runs.get(run.id)) ?? run
+    return stateError(present, present)
+  }
+  try {
+    const { approvals, plan } = await planFor(lease.state)
+    if (!plan.ok) return plan.error
+    const heard = heardFrom(presentCalls(lease.state), approvals)
+    if (heard.decisions.length > 0)
+      lease.draft({ type: 'decided', decisions: [...heard.decisions] }, { heard: heard.approvals })
+    if (plan.answered.length > 0) lease.draft({ type: 'answered', by: principal.id, decisions: [...plan.answered] })
+    if (plan.resume) lease.draft({ type: 'resumed' })
+    await lease.flush()
+  } finally {
+    // The worker goes on, or finds that the run waits (for others, or because nothing was applied) and lets go.
+    worker.adopt(lease)
+  }
+  const answer = await waitForRun({ store, hub }, lease.run, input.waitMs ?? 0, ({ status }) => status !== 'RUNNING')
+  return { __typename: 'ContinueRunSuccess', run: answer }
+}
+
+async function approvalsOf({ approvals }: Store, state: RunState): Promise<ReadonlyMap<ApprovalId, ApprovalRecord>> {
+  const ids = presentCalls(state)
+    .filter(isOpen)
+    .flatMap(({ proposed }) => proposed.approvalId ?? [])
+  const records = ids.length > 0 ? await approvals.getMany(ids) : []
+  return new Map(records.map((record) => [record.id, record]))
+}

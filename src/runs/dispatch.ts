@@ -1,0 +1,130 @@
+import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
+import type { ToolExecutionOptions } from '@ai-sdk/provider-utils'
+import { type AgentTool, execute } from '../agents/agent.ts'
+import { fingerprint } from '../approvals/fingerprint.ts'
+import { CountersignError } from '../errors.ts'
+import { type JsonObject, readJsonObject } from '../json.ts'
+import type { ApprovalRecord, RunRecord } from '../store/records.ts'
+import type { Store } from '../store/store.ts'
+import { argumentsOf, type Call } from './fold.ts'
+
+// The gate. This file is the only place that enters a tool's `execute`, and it does so only for a permit, which only `admit` makes.
+
+declare const permitted: unique symbol
+/** The right to make one call, once, while the lease lasts. Known by identity: nothing else that looks like one is one. */
+export type Permit = { readonly [permitted]: never }
+
+type Grant = {
+  readonly tool: AgentTool
+  readonly call: Call
+  readonly input: JsonObject
+  readonly isHeld: () => boolean
+}
+const grants = new WeakMap<Permit, Grant>()
+
+export type Admission =
+  | { readonly verdict: 'admitted'; readonly permit: Permit }
+  /** The call does not run; the model is told why and the run goes on. */
+  | { readonly verdict: 'refused'; readonly why: string }
+  /** What is on record contradicts itself: the run must fail. */
+  | { readonly verdict: 'tampered'; readonly why: string }
+
+/**
+ * Asks whether a call may run now, of the store and not of the request or of memory.
+ *
+ * @param isHeld whether the run's lease has time left: asked again in the tick that enters the tool.
+ * @throws CountersignError STORE_UNAVAILABLE: an unreadable record permits nothing.
+ */
+export async function admit(
+  call: Call,
+  run: RunRecord,
+  tool: AgentTool | undefined,
+  store: Store,
+  isHeld: () => boolean,
+): Promise<Admission> {
+  const { proposed } = call
+  if (call.startedAt !== null || proposed.invalid !== null) return refused('it was made before, or is no valid call')
+  if (!tool) return refused(`the tool '${proposed.toolName}' is no longer there`)
+  if (proposed.inputSchema !== tool.schemaDigest)
+    return refused(`the parameters of '${tool.name}' have changed since it was proposed`)
+  if (proposed.fingerprint !== fingerprint(tool.name, tool.schemaDigest, proposed.arguments)) {
+    return tampered(`The journaled arguments of ${proposed.callId} do not belong to its fingerprint.`)
+  }
+  const approval = proposed.gate?.approval ?? null
+  if (needsMoreNow(call, tool)) return refused(`'${tool.name}' is guarded more strictly now than when it was proposed`)
+  if (proposed.gate !== null && call.decision?.verdict !== 'APPROVED') return refused('nobody approved it')
+  if (approval !== null) {
+    const record = proposed.approvalId && (await store.approvals.get(proposed.approvalId))
+    if (!record) return refused('its approval record is missing')
+    const wrong = contradiction(record, call, run)
+    if (wrong) return tampered(wrong)
+    if (record.status !== 'APPROVED') return refused(`its approval is ${record.status}`)
+  }
+  const permit = Object.freeze({}) as Permit
+  grants.set(permit, { tool, call, input: readJsonObject(argumentsOf(call)), isHeld })
+  return { verdict: 'admitted', permit }
+}
+
+const refused = (why: string): Admission => ({ verdict: 'refused', why: `The call did not run: ${why}.` })
+const tampered = (why: string): Admission => ({ verdict: 'tampered', why })
+
+/** A gate added or raised since the proposal holds, but what `when` said then stands. */
+function needsMoreNow({ proposed }: Call, { gate }: AgentTool): boolean {
+  if (gate === null || (gate.when !== null && proposed.when === 'no')) return false
+  return proposed.gate === null || (gate.approval !== null && proposed.gate.approval === null)
+}
+
+/** How an approval record does not belong to the call it is asked for, or null when it does. */
+function contradiction(record: ApprovalRecord, call: Call, run: RunRecord): string | null {
+  const { proposed, decision } = call
+  const name = `The approval ${record.id}`
+  if (
+    record.tenant !== run.tenant ||
+    record.runId !== run.id ||
+    record.callId !== proposed.callId ||
+    record.toolName !== proposed.toolName
+  ) {
+    return `${name} belongs to another call.`
+  }
+  const schema = proposed.inputSchema ?? ''
+  if (
+    record.fingerprint !== proposed.fingerprint ||
+    record.arguments !== proposed.arguments ||
+    fingerprint(record.toolName, schema, record.arguments) !== record.fingerprint
+  ) {
+    return `${name} shows other arguments than the call it was made for.`
+  }
+  const edited = record.resolution?.arguments ?? null
+  if (edited !== (decision?.arguments ?? null)) return `${name} was decided with other arguments than the journal says.`
+  if (edited !== null && record.resolution?.fingerprint !== fingerprint(record.toolName, schema, edited)) {
+    return `The edited arguments of ${record.id} do not belong to their fingerprint.`
+  }
+  return null
+}
+
+export type DispatchOptions = { readonly abortSignal: AbortSignal; readonly prompt: LanguageModelV4Prompt }
+
+/**
+ * Makes the call that a permit is for, and gives what its `execute` gives (the last value of a stream of them).
+ *
+ * @throws CountersignError NOT_PERMITTED, with nothing run, when the permit is none, was used, or its lease is over; else what the tool throws.
+ */
+export async function dispatch(permit: Permit, { abortSignal, prompt }: DispatchOptions): Promise<unknown> {
+  const grant = grants.get(permit)
+  grants.delete(permit)
+  if (!grant)
+    throw new CountersignError('NOT_PERMITTED', 'This is no permit, or it was used before. The tool did not run.')
+  const { tool, call, input, isHeld } = grant
+  const signal =
+    tool.timeoutMs === null ? abortSignal : AbortSignal.any([abortSignal, AbortSignal.timeout(tool.timeoutMs)])
+  const options = { toolCallId: call.proposed.callId, abortSignal: signal, messages: prompt, context: {} }
+  if (!isHeld()) throw new CountersignError('NOT_PERMITTED', 'The lease of the run is over. The tool did not run.')
+  const result = tool[execute](input, options as unknown as ToolExecutionOptions<never>)
+  if (!isAsyncIterable(result)) return result
+  let last: unknown
+  for await (const value of result) last = value
+  return last
+}
+
+const isAsyncIterable = (value: unknown): value is AsyncIterable<unknown> =>
+  typeof value === 'object' && value !== null && Symbol.asyncIterator in value

@@ -1,0 +1,316 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
+import type { AgentTool } from '../agents/agent.ts'
+import { expire } from '../approvals/resolve.ts'
+import type { Engine } from '../engine.ts'
+import { CountersignError } from '../errors.ts'
+import type { ApprovalId, CallId } from '../ids.ts'
+import type { ApprovalRecord } from '../store/records.ts'
+import { admit, dispatch, type Permit } from './dispatch.ts'
+import { cancelled, endRun, failed } from './ends.ts'
+import { type Call, isOpen, presentCalls, type RunState } from './fold.ts'
+import { LeaseLost, type RunLease } from './lease.ts'
+import { loadState } from './load.ts'
+import { makeCall } from './make-call.ts'
+import { next } from './next.ts'
+import { buildPrompt } from './prompt.ts'
+import { think } from './think.ts'
+
+/** One run being worked on here. */
+export type Drive = {
+  /** Ends when the lease is given up or lost. */
+  readonly done: Promise<void>
+  /** Whether something came in that nobody has looked at. */
+  isUnseen(): boolean
+  isHeld(): boolean
+  /** Something changed outside: look again. */
+  poke(): void
+  /** The lease is somebody else's. */
+  lose(): void
+  /** Makes the lease last longer; rejects while the store does not answer. */
+  renew(): Promise<void>
+  /** The last journal entry this holder knows of. */
+  seq(): number
+}
+
+export type DriveOptions = {
+  /** Whether there may be something to hear: not for a run just created. */
+  readonly look: boolean
+  /** Begin nothing more: the server goes down. */
+  readonly stopping: AbortSignal
+  /** Tell running tools to stop. */
+  readonly abandoning: AbortSignal
+}
+
+const pauseAfterStoreError = 250
+
+/** Steps through a run until it is over or waits for somebody: reads, asks `next`, performs, appends, again. Has no rules of its own. */
+export function drive(engine: Engine, lease: RunLease, { look, stopping, abandoning }: DriveOptions): Drive {
+  const { store, agents, settings, log } = engine
+  const running = new Set<CallId | 'model'>()
+  const thinking = new AbortController()
+  const calling = new AbortController()
+  let approvals = new Map<ApprovalId, ApprovalRecord>()
+  let unseen = look
+  let changed = Promise.withResolvers<void>()
+  let background: unknown = null
+  let history: readonly RunState[] | null = null
+  /** The prompt that the present turn answered. */
+  let lastPrompt: LanguageModelV4Prompt | null = null
+
+  const poke = () => {
+    unseen = true
+    changed.resolve()
+  }
+
+  function abortAll(reason: string) {
+    const error = new DOMException(reason, 'AbortError')
+    thinking.abort(error)
+    calling.abort(error)
+  }
+
+  async function somethingChanges() {
+    await changed.promise
+    changed = Promise.withResolvers()
+  }
+
+  async function allQuiet() {
+    while (running.size > 0) await somethingChanges()
+  }
+
+  async function lookAround() {
+    unseen = false
+    // In this order: a decision that comes between the two has its signal counted as unseen.
+    await lease.refresh()
+    const ids = presentCalls(lease.state)
+      .filter(isOpen)
+      .flatMap(({ proposed }) => proposed.approvalId ?? [])
+    const records = ids.length > 0 ? await store.approvals.getMany(ids) : []
+    approvals = new Map(records.map((record) => [record.id, record]))
+  }
+
+  /** Gives true when the lease was given up and false when there is more to do. */
+  async function takeStep(): Promise<boolean> {
+    const { cancelRequested, resumeMode } = lease.run
+    const step = next(lease.state, { cancelRequested, resumeMode, approvals, running, now: store.now() })
+    switch (step.do) {
+      case 'nothing':
+        lease.bring({ heard: presentCalls(lease.state).flatMap(({ proposed }) => proposed.approvalId ?? []) })
+        return lease.flush({ due: null })
+      case 'cancel':
+        endRun(lease, store.now(), cancelled(step.request))
+        return false
+      case 'abort-calls':
+        abortAll('The run was cancelled.')
+        await somethingChanges()
+        return false
+      case 'expire':
+        for (const approval of step.approvals) await expire(engine, approval, store.now())
+        unseen = true
+        return false
+      case 'hear':
+        lease.draft({ type: 'decided', decisions: [...step.decisions] }, { heard: step.approvals })
+        return false
+      case 'fail-unknown':
+        endRun(lease, store.now(), failed('OUTCOME_UNKNOWN', unknownOutcome(step.calls)))
+        return false
+      case 'resume':
+        lease.draft({ type: 'resumed' })
+        return false
+      case 'complete':
+        endRun(lease, store.now(), { type: 'completed', output: step.output })
+        return false
+      case 'pause':
+        lease.draft({ type: 'paused' })
+        return giveUp(nextDeadline(lease.state))
+      case 'wait-outside':
+        return giveUp(nextDeadline(lease.state))
+      case 'wait-here':
+        await lease.flush()
+        if (!unseen) await somethingChanges()
+        return false
+      case 'call-model':
+        return callModel()
+      case 'dispatch':
+        return dispatchAll(step.calls, step.resume)
+    }
+  }
+
+  /** Lets go unless a signal came since the record was read; then looks again. */
+  async function giveUp(due: number | null): Promise<boolean> {
+    const released = await lease.flush({ due })
+    if (!released) unseen = true
+    return released
+  }
+
+  function inBackground(work: Promise<void>, name: CallId | 'model') {
+    running.add(name)
+    work
+      .catch((error) => {
+        background ??= error
+      })
+      .finally(() => {
+        running.delete(name)
+        changed.resolve()
+      })
+  }
+
+  const promptOf = async (state: RunState) => {
+    const agent = agents.get(lease.run.agentName)
+    if (!agent) throw new Error(`The agent '${lease.run.agentName}' is not registered here.`)
+    history ??= await Promise.all((state.input?.history ?? []).map(({ runId, seq }) => loadState(store, runId, seq)))
+    return { agent, prompt: buildPrompt(agent, history, state) }
+  }
+
+  /** A run whose agent is not registered here is due for a process that has it. */
+  const isServed = () => agents.has(lease.run.agentName)
+
+  async function callModel(): Promise<boolean> {
+    if (!isServed()) return giveUp(store.now())
+    await lease.flush()
+    const { agent, prompt } = await promptOf(lease.state)
+    lastPrompt = prompt
+    inBackground(think(engine, lease, agent, prompt, thinking.signal), 'model')
+    return false
+  }
+
+  async function dispatchAll(calls: readonly Call[], resume: boolean): Promise<boolean> {
+    if (!isServed()) return giveUp(store.now())
+    lastPrompt ??= (await promptOf({ ...lease.state, turns: lease.state.turns.slice(0, -1) })).prompt
+    const prompt = lastPrompt
+    const tools = agents.get(lease.run.agentName)?.tools
+    const admitted: { call: Call; tool: AgentTool; permit: Permit }[] = []
+    const admissions = await Promise.all(
+      calls.map(async (call) => {
+        const tool = tools?.get(call.proposed.toolName)
+        return { call, tool, admission: await admit(call, lease.run, tool, store, lease.isHeld) }
+      }),
+    )
+    if (resume) lease.draft({ type: 'resumed' })
+    for (const { call, tool, admission } of admissions) {
+      const { callId } = call.proposed
+      if (admission.verdict === 'tampered') {
+        log.error({ runId: lease.run.id, callId }, admission.why)
+        abortAll('The run failed.')
+        await allQuiet()
+        endRun(lease, store.now(), failed('TAMPERED', admission.why))
+        return false
+      }
+      if (admission.verdict === 'refused')
+        lease.draft({ type: 'call-finished', callId, outcome: { error: admission.why }, modelOutput: null })
+      else if (tool) admitted.push({ call, tool, permit: admission.permit })
+    }
+    for (const { call } of admitted) lease.draft({ type: 'call-started', callId: call.proposed.callId })
+    await lease.flush()
+    for (const { call, tool, permit } of admitted)
+      inBackground(perform(call, tool, permit, prompt), call.proposed.callId)
+    return false
+  }
+
+  async function perform(call: Call, tool: AgentTool, permit: Permit, prompt: LanguageModelV4Prompt): Promise<void> {
+    lease.draft(
+      await makeCall(call, tool, settings.limits.result, () =>
+        dispatch(permit, { abortSignal: calling.signal, prompt }),
+      ),
+    )
+    running.delete(call.proposed.callId)
+    changed.resolve()
+    await lease.flush()
+  }
+
+  /** Nothing new is begun; what waits for nobody's tool is left to whoever comes next, at once. */
+  async function handOver(): Promise<void> {
+    thinking.abort(new DOMException('The server is shutting down.', 'AbortError'))
+    await allQuiet()
+    await lease.flush({ due: store.now() })
+  }
+
+  async function work(): Promise<void> {
+    const { error } = lease.state
+    if (error?.code === 'TAMPERED' && lease.state.status === 'RUNNING')
+      endRun(lease, store.now(), failed(error.code, error.message))
+    for (let released = false; !released; ) {
+      if (background !== null) throw background
+      if (stopping.aborted) return handOver()
+      if (unseen) await lookAround()
+      else released = await takeStep()
+    }
+  }
+
+  async function survive(): Promise<void> {
+    for (;;) {
+      try {
+        return await work()
+      } catch (error) {
+        background = null
+        if (error instanceof LeaseLost) {
+          log.warn(
+            { runId: lease.run.id },
+            'Lost the lease of a run: somebody else works on it, or the database stayed away.',
+          )
+          abortAll('The lease of the run is lost.')
+          return
+        }
+        // Nothing is half done: what was drafted is written by the next flush, what was read is read again.
+        unseen = true
+        const passes = error instanceof CountersignError && error.code === 'STORE_UNAVAILABLE'
+        if (passes) await delay(pauseAfterStoreError, undefined, { signal: stopping }).catch(() => {})
+        else await failInternally(error)
+      }
+    }
+  }
+
+  async function failInternally(error: unknown) {
+    log.error({ runId: lease.run.id, err: error }, 'A run failed for a reason nobody expected')
+    abortAll('The run failed.')
+    await allQuiet()
+    endRun(
+      lease,
+      store.now(),
+      failed('INTERNAL', 'Something went wrong that nobody expected; the log of the server says what.'),
+    )
+  }
+
+  const stop = () => poke()
+  const abandon = () => abortAll('The server is shutting down.')
+  stopping.addEventListener('abort', stop)
+  abandoning.addEventListener('abort', abandon)
+  const done = survive().finally(() => {
+    stopping.removeEventListener('abort', stop)
+    abandoning.removeEventListener('abort', abandon)
+    lease.stop()
+  })
+  const lose = () => {
+    lease.stop()
+    background = new LeaseLost('Somebody else has the lease.')
+    abortAll('The lease of the run is lost.')
+    poke()
+  }
+  return {
+    done,
+    isUnseen: () => unseen,
+    isHeld: lease.isHeld,
+    poke,
+    lose,
+    async renew() {
+      try {
+        if (await lease.renew()) poke()
+      } catch (error) {
+        if (!(error instanceof LeaseLost)) throw error
+        lose()
+      }
+    },
+    seq: () => lease.state.seq,
+  }
+}
+
+const unknownOutcome = (calls: readonly Call[]) =>
+  `The process died while it made ${calls.map(({ proposed }) => `${proposed.toolName} (${proposed.callId})`).join(', ')}: nobody knows whether it happened, so it is not made again. Look at the other side.`
+
+/** When a paused run must be looked at again: the first deadline of what it waits for. */
+function nextDeadline(state: RunState): number | null {
+  const deadlines = presentCalls(state)
+    .filter(isOpen)
+    .flatMap(({ proposed }) => proposed.expiresAt ?? [])
+  return deadlines.length > 0 ? Math.min(...deadlines) : null
+}

@@ -1,0 +1,146 @@
+import type { CallId, PrincipalId } from '../ids.ts'
+import { sha256 } from '../json.ts'
+import type { HistoryRef, RunFailure, RunStatus } from '../store/records.ts'
+import type { CallDecision, CallOutcome, Entry, EntryOf, ProposedCall } from './journal.ts'
+
+/** What the journal says about a run. */
+export type RunState = {
+  /** The last entry's place, and the hash that the next entry's `prev` must be. */
+  readonly seq: number
+  readonly hash: string
+  readonly status: RunStatus
+  readonly input: {
+    readonly message: string
+    readonly history: readonly HistoryRef[]
+    readonly requestedBy: PrincipalId
+  } | null
+  /** One for each answer of the model, in order. */
+  readonly turns: readonly Turn[]
+  readonly output: string | null
+  readonly error: RunFailure | null
+  readonly finishedAt: number | null
+  /** Whether the calls of the present turn that waited for people may run: everything is decided and the run was told to go on. */
+  readonly released: boolean
+}
+
+export type Turn = {
+  readonly content: string
+  readonly text: string | null
+  readonly calls: readonly Call[]
+}
+
+export type Call = {
+  readonly proposed: ProposedCall
+  readonly proposedAt: number
+  readonly decision: CallDecision | null
+  readonly startedAt: number | null
+  readonly finishedAt: number | null
+  readonly outcome: CallOutcome | null
+  readonly modelOutput: string | null
+}
+
+export const emptyState: RunState = {
+  seq: 0,
+  hash: '',
+  status: 'RUNNING',
+  input: null,
+  turns: [],
+  output: null,
+  error: null,
+  finishedAt: null,
+  released: false,
+}
+
+/** The state after these entries. `texts` are their kept texts, for the hash of the last one. */
+export function fold(state: RunState, entries: readonly Entry[], lastText: string | undefined): RunState {
+  if (entries.length === 0 || lastText === undefined) return state
+  return { ...entries.reduce(apply, state), hash: sha256(lastText) }
+}
+
+/** The state after one more entry. Says nothing about whether the entry was allowed: `next` and the operations see to that. */
+export function apply(state: RunState, entry: Entry): RunState {
+  return { ...state, ...change(state, entry), seq: entry.seq }
+}
+
+function change(state: RunState, entry: Entry): Partial<RunState> {
+  switch (entry.type) {
+    case 'started':
+      return { input: { message: entry.message, history: entry.history, requestedBy: entry.requestedBy } }
+    case 'model-responded':
+      return { turns: [...state.turns, { content: entry.content, text: entry.text, calls: [] }], released: false }
+    case 'proposed':
+      return { turns: propose(state.turns, entry) }
+    case 'paused':
+      return { status: 'PAUSED' }
+    case 'answered':
+    case 'decided':
+      return { turns: decide(state.turns, entry.decisions) }
+    case 'resumed':
+      return { status: 'RUNNING', error: null, finishedAt: null, released: true }
+    case 'call-started':
+      return { turns: updateCall(state.turns, entry.callId, { startedAt: entry.at }) }
+    case 'call-finished':
+      return {
+        turns: updateCall(state.turns, entry.callId, {
+          finishedAt: entry.at,
+          outcome: entry.outcome,
+          modelOutput: entry.modelOutput,
+        }),
+      }
+    case 'child-started':
+      return {}
+    case 'completed':
+      return { status: 'COMPLETED', output: entry.output, finishedAt: entry.at }
+    case 'failed':
+      return { status: 'FAILED', error: { code: entry.code, message: entry.message }, finishedAt: entry.at }
+    case 'cancelled':
+      return { status: 'CANCELLED', finishedAt: entry.at }
+  }
+}
+
+function propose(turns: readonly Turn[], entry: EntryOf<'proposed'>): readonly Turn[] {
+  const last = turns.at(-1)
+  if (!last) return turns
+  const calls = entry.calls.map(
+    (proposed): Call => ({
+      proposed,
+      proposedAt: entry.at,
+      decision: null,
+      startedAt: null,
+      finishedAt: proposed.invalid === null ? null : entry.at,
+      outcome: proposed.invalid === null ? null : { error: proposed.invalid },
+      modelOutput: null,
+    }),
+  )
+  return turns.with(-1, { ...last, calls })
+}
+
+const decide = (turns: readonly Turn[], decisions: readonly CallDecision[]): readonly Turn[] =>
+  decisions.reduce((all, decision) => updateCall(all, decision.callId, { decision }), turns)
+
+/** Only calls of the last turn are ever decided or run. */
+function updateCall(turns: readonly Turn[], id: CallId, changed: Partial<Call>): readonly Turn[] {
+  const last = turns.at(-1)
+  if (!last) return turns
+  const calls = last.calls.map((call) => (call.proposed.callId === id ? { ...call, ...changed } : call))
+  return turns.with(-1, { ...last, calls })
+}
+
+export const isOver = (status: RunStatus): boolean => status !== 'RUNNING' && status !== 'PAUSED'
+
+/** The calls of the model's last answer. */
+export const presentCalls = (state: RunState): readonly Call[] => state.turns.at(-1)?.calls ?? []
+
+/** A call that waits for a person's word. */
+export const isOpen = (call: Call): boolean =>
+  call.proposed.gate !== null && call.decision === null && call.proposed.invalid === null
+
+/** A call that will not run any more: it has its outcome, or was decided against. */
+export const isSettled = (call: Call): boolean =>
+  call.outcome !== null || (call.decision !== null && call.decision.verdict !== 'APPROVED')
+
+/** A call that was recorded as started, and whose end is not on record. */
+export const isUnderWay = (call: Call): boolean => call.startedAt !== null && call.finishedAt === null
+
+/** The arguments a call runs with: as its approver edited them, else as proposed. */
+export const argumentsOf = (call: Call) => call.decision?.arguments ?? call.proposed.arguments

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ApprovalId } from '../ids.ts'
+import type { ApprovalRecord, EntryRecord, Resolution, RunHead, RunRecord } from '../store/records.ts'
+import type { NewLease, Step, Store } from '../store/store.ts'
+import { fold, isOver, type RunState } from './fold.ts'
+import { type Entry, type EntryBody, readEntry, writeEntry } from './journal.ts'
+
+/** Somebody else works on the run now: whatever this holder still had in mind is void. */
+export class LeaseLost extends Error {}
+
+/**
+ * The right to append to one run, while it lasts. Entries are drafted first and written together: `state` is what the journal says with
+ * the drafts, `written` what is durable. Appends of one run go through this one queue.
+ */
+export type RunLease = {
+  /** The record as it was last read or written. */
+  readonly run: RunRecord
+  readonly state: RunState
+  /** Whether the lease has time left, by the monotonic clock: a process that slept does not believe its own watch. */
+  isHeld(): boolean
+  draft(body: EntryBody, brings?: Drafted): void
+  /** Something to write in the next step, without an entry. */
+  bring(drafted: Drafted): void
+  /**
+   * Writes all drafts in one step. A write whose outcome is unknown is looked up by its nonce and tried again until it is known.
+   *
+   * @returns whether the lease was given up: asked for by `release`, and no signal came since the last `refresh`.
+   * @throws LeaseLost when the run is somebody else's, or `stop` was called before the outcome was known.
+   */
+  flush(release?: { readonly due: number | null }): Promise<boolean>
+  /** Reads the record anew: signals, and whether a cancel was asked for. To be called before the approvals are read, not after. */
+  refresh(): Promise<void>
+  /** Gives whether a signal came since the last `refresh`. @throws LeaseLost */
+  renew(): Promise<boolean>
+  /** Ends waiting for a store that does not answer. */
+  stop(): void
+}
+
+/** What an entry brings along, written in the same step. */
+export type Drafted = {
+  readonly propose?: readonly ApprovalRecord[]
+  readonly heard?: readonly ApprovalId[]
+  readonly cancelPending?: Resolution
+}
+
+/** Named in the nonce of each write, so that a process knows its own entries again. */
+const writer = randomUUID()
+let writes = 0
+
+export function newLease(store: Store, owner: string, leaseMs: number): NewLease {
+  const now = store.now()
+  return { owner, now, until: now + leaseMs }
+}
+
+/** Where an entry stands: after `state`, by the holder of `fence`. */
+export function entryAfter(
+  state: Pick<RunState, 'seq' | 'hash'>,
+  run: Pick<RunRecord, 'id' | 'fence'>,
+  at: number,
+  body: EntryBody,
+): Entry {
+  const nonce = `${writer}:${++writes}`
+  return { v: 1, runId: run.id, seq: state.seq + 1, at, fence: run.fence, nonce, prev: state.hash, ...body }
+}
+
+/** @param heldSince `performance.now()` from before the lease was asked for. */
+export function holdLease(
+  store: Store,
+  claimed: RunRecord,
+  loaded: RunState,
+  leaseMs: number,
+  heldSince: number,
+): RunLease {
+  let run = claimed
+  let state = loaded
+  let draft: { entries: EntryRecord[]; brings: Drafted[]; from: number } = { entries: [], brings: [], from: loaded.seq }
+  let heldUntil = heldSince + leaseMs
+  // Not what a step's answer says: only what came before the approvals were last read has been seen.
+  let signalsSeen = claimed.signals
+  let queue: Promise<unknown> = Promise.resolve()
+  const stopped = new AbortController()
+
+  const lost = () => new LeaseLost(`The lease of ${run.id} is lost.`)
+
+  async function write(step: Step): Promise<RunRecord> {
+    let unknown = false
+    for (let wait = 25; ; wait = Math.min(wait * 2, 1_000)) {
+      try {
+        // After an unknown outcome the step may stand already: an entry with my nonce is mine, anything else is not.
+        if (unknown && (await isWritten(step))) return (await store.runs.get(step.runId)) ?? raise(lost())
+        const written = await store.runs.step(step)
+        if (written) return written
+        if (!unknown) throw lost()
+        if (!(await isWritten(step))) throw lost()
+      } catch (error) {
+        if (error instanceof LeaseLost || stopped.signal.aborted) throw error
+        unknown = true
+        await delay(wait, undefined, { signal: stopped.signal }).catch(() => raise(lost()))
+      }
+    }
+  }
+
+  async function isWritten({ runId, seq, entries }: Step): Promise<boolean> {
+    const [mine] = entries
+    if (!mine) return false
+    const [there] = await store.journal.read(runId, seq, 1)
+    return there !== undefined && readEntry(there).nonce === readEntry(mine).nonce
+  }
+
+  async function flushNow(release: { readonly due: number | null } | undefined): Promise<boolean> {
+    const { entries, brings, from } = draft
+    draft = { entries: [], brings: [], from: state.seq }
+    if (entries.length === 0 && brings.length === 0 && !release) return false
+    const over = isOver(state.status)
+    run = await write({
+      runId: run.id,
+      fence: run.fence,
+      seq: from,
+      entries,
+      head: headOf(run, state, brings, store.now()),
+      propose: brings.flatMap(({ propose }) => propose ?? []),
+      heard: brings.flatMap(({ heard }) => heard ?? []),
+      cancelPending: brings.find(({ cancelPending }) => cancelPending)?.cancelPending ?? null,
+      release: over ? { signals: signalsSeen, due: null } : release ? { signals: signalsSeen, due: release.due } : null,
+    })
+    return run.lease === null
+  }
+
+  return {
+    get run() {
+      return run
+    },
+    get state() {
+      return state
+    },
+    isHeld: () => !stopped.signal.aborted && performance.now() < heldUntil,
+    draft(body, brings) {
+      const entry = entryAfter(state, run, store.now(), body)
+      const record = writeEntry(entry)
+      state = fold(state, [entry], record.text)
+      draft.entries.push(record)
+      if (brings) draft.brings.push(brings)
+    },
+    bring: (drafted) => void draft.brings.push(drafted),
+    flush(release) {
+      const flushed = queue.then(() => flushNow(release))
+      queue = flushed.catch(() => {})
+      return flushed
+    },
+    async refresh() {
+      const there = await store.runs.get(run.id)
+      if (!there || there.fence !== run.fence) throw lost()
+      run = there
+      signalsSeen = there.signals
+    },
+    async renew() {
+      const asked = performance.now()
+      const renewed = await store.runs.renew(run.id, run.fence, store.now() + leaseMs)
+      if (!renewed) {
+        stopped.abort()
+        throw lost()
+      }
+      heldUntil = asked + leaseMs
+      return renewed.signals !== signalsSeen
+    },
+    stop: () => stopped.abort(),
+  }
+}
+
+function headOf(run: RunRecord, state: RunState, drafted: readonly Drafted[], now: number): RunHead {
+  const { status, output, error, finishedAt } = state
+  const gated = run.gated || drafted.some(({ propose }) => propose && propose.length > 0)
+  return { status, output, error, finishedAt, updatedAt: now, gated }
+}
+
+function raise(error: Error): never {
+  throw error
+}

@@ -1,0 +1,43 @@
+import { CountersignError } from '../errors.ts'
+import type { RunId } from '../ids.ts'
+import { sha256 } from '../json.ts'
+import type { RunRecord } from '../store/records.ts'
+import type { Store } from '../store/store.ts'
+import { emptyState, fold, isOver, type RunState } from './fold.ts'
+import { readEntries } from './journal.ts'
+
+const pageSize = 500
+
+/**
+ * The state of a run as its journal has it, with entries up to `upTo` (all when left out).
+ *
+ * @throws CountersignError TAMPERED, UNSUPPORTED_VERSION as {@link readEntries}.
+ */
+export async function loadState(store: Store, runId: RunId, upTo = Number.MAX_SAFE_INTEGER): Promise<RunState> {
+  let state = emptyState
+  for (;;) {
+    const records = await store.journal.read(runId, state.seq, Math.min(pageSize, upTo - state.seq))
+    const entries = readEntries(records, { seq: state.seq, prev: state.hash })
+    state = fold(state, entries, records.at(-1)?.text)
+    if (records.length < pageSize || state.seq >= upTo) return state
+  }
+}
+
+/** The state of a claimed run; for a journal that cannot be believed, one that says where it ends, and in `error` what is wrong. */
+export async function loadOrBreak(store: Store, run: RunRecord): Promise<RunState> {
+  try {
+    const state = await loadState(store, run.id)
+    if (state.seq === run.seq) return state
+    throw new CountersignError(
+      'TAMPERED',
+      `The journal of ${run.id} ends at entry ${state.seq}; its record says ${run.seq}.`,
+    )
+  } catch (error) {
+    if (!(error instanceof CountersignError && error.code === 'TAMPERED')) throw error
+    const [last] = await store.journal.read(run.id, run.seq - 1, 1)
+    const end = { ...emptyState, seq: run.seq, hash: last ? sha256(last.text) : '' }
+    if (isOver(run.status))
+      return { ...end, status: run.status, output: run.output, error: run.error, finishedAt: run.finishedAt }
+    return { ...end, error: { code: 'TAMPERED', message: error.message } }
+  }
+}

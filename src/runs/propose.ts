@@ -1,0 +1,133 @@
+import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
+import type { Agent, AgentTool, WhenOptions } from '../agents/agent.ts'
+import { fingerprint } from '../approvals/fingerprint.ts'
+import type { Limits } from '../engine.ts'
+import { approvalIdOf, callId as makeCallId } from '../ids.ts'
+import { byteLength, isJsonObject, type JsonObject, type JsonText, parseJson, toJsonText } from '../json.ts'
+import type { ApprovalRecord, RunRecord } from '../store/records.ts'
+import type { ModelAnswer } from './ask-model.ts'
+import type { ProposedCall } from './journal.ts'
+import { answerSchema } from './view.ts'
+
+export type Proposal = { readonly calls: readonly ProposedCall[]; readonly approvals: readonly ApprovalRecord[] }
+
+type Where = {
+  readonly run: RunRecord
+  /** The place the `proposed` entry will have: the calls' ids are made from it. */
+  readonly seq: number
+  readonly now: number
+  readonly limits: Limits
+  readonly prompt: LanguageModelV4Prompt
+}
+
+/** Reads the calls that a model asked for: each is valid and perhaps needs somebody's word, or it is told what is wrong with it. */
+export async function propose(agent: Agent, asked: ModelAnswer['toolCalls'], where: Where): Promise<Proposal> {
+  const proposals = await Promise.all(
+    asked.map((call, index) => proposeOne(agent, call, makeCallId(where.run.id, where.seq, index), where)),
+  )
+  return { calls: proposals.map(({ call }) => call), approvals: proposals.flatMap(({ approval }) => approval ?? []) }
+}
+
+type Asked = ModelAnswer['toolCalls'][number]
+type One = { readonly call: ProposedCall; readonly approval: ApprovalRecord | null }
+
+async function proposeOne(agent: Agent, asked: Asked, callId: ProposedCall['callId'], where: Where): Promise<One> {
+  const base = { callId, providerCallId: asked.toolCallId.toWellFormed(), toolName: asked.toolName.toWellFormed() }
+  const tool = agent.tools.get(asked.toolName)
+  const read = tool ? await readArguments(tool, asked.input, where.limits) : unknownTool(agent, asked.toolName)
+  if (!tool || 'invalid' in read) {
+    const { invalid, given } = 'invalid' in read ? read : { invalid: 'There is no such tool.', given: undefined }
+    const nothing = { inputSchema: null, fingerprint: null, when: 'not-asked' as const }
+    return { call: { ...base, ...ungated, ...nothing, arguments: given ?? emptyObject, invalid }, approval: null }
+  }
+  const when = await askWhen(tool, read.value, {
+    toolCallId: callId,
+    messages: where.prompt as WhenOptions['messages'],
+  })
+  const print = fingerprint(tool.name, tool.schemaDigest, read.text)
+  const known = {
+    ...base,
+    arguments: read.text,
+    inputSchema: tool.schemaDigest,
+    fingerprint: print,
+    when,
+    invalid: null,
+  }
+  if (tool.gate === null || when === 'no') return { call: { ...known, ...ungated }, approval: null }
+  const { pause, approval, expiresInMs } = tool.gate
+  const expiresAt = approval === null || expiresInMs === null ? null : where.now + expiresInMs
+  const approvalId = approval === null ? null : approvalIdOf(callId)
+  const call: ProposedCall = { ...known, gate: { pause, approval }, approvalId, expiresAt }
+  return { call, approval: approval === 'REQUIRED' ? approvalFor(call, tool, where) : null }
+}
+
+const ungated = { gate: null, approvalId: null, expiresAt: null }
+const emptyObject = toJsonText({})
+
+type Read =
+  | { readonly value: JsonObject; readonly text: JsonText }
+  | { readonly invalid: string; readonly given?: JsonText }
+
+const unknownTool = (agent: Agent, name: string): Read => ({
+  invalid: `There is no tool '${name.toWellFormed().slice(0, 100)}'. The tools are: ${[...agent.tools.keys()].join(', ') || 'none'}.`,
+})
+
+async function readArguments(tool: AgentTool, input: string, limits: Limits): Promise<Read> {
+  if (byteLength(input) > limits.arguments)
+    return { invalid: `The arguments are longer than ${limits.arguments} bytes.` }
+  try {
+    // Some providers send nothing at all for a call without arguments.
+    const given = parseJson(input.trim() === '' ? '{}' : input)
+    if (!isJsonObject(given)) return { invalid: 'The arguments must be a JSON object.' }
+    const parsed = await tool.schema.parse(given)
+    if (!parsed.ok)
+      return { invalid: `The arguments are invalid. ${issueText(parsed.issues)}`, given: toJsonText(given) }
+    const text = toJsonText(parsed.value)
+    if (byteLength(text) > limits.arguments)
+      return { invalid: `The arguments are longer than ${limits.arguments} bytes.` }
+    return { value: parsed.value, text }
+  } catch (error) {
+    return { invalid: `The arguments are invalid. ${error instanceof Error ? error.message : error}` }
+  }
+}
+
+const issueText = (issues: readonly { path: readonly string[]; message: string }[]) =>
+  issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message)).join('; ')
+
+async function askWhen(tool: AgentTool, input: JsonObject, options: WhenOptions): Promise<ProposedCall['when']> {
+  if (!tool.gate?.when) return 'not-asked'
+  try {
+    // Its own copy: what is recorded and shown is not what a condition may have changed.
+    return (await tool.gate.when(structuredClone(input), options)) ? 'yes' : 'no'
+  } catch {
+    return 'threw'
+  }
+}
+
+function approvalFor(call: ProposedCall, tool: AgentTool, { run, now }: Where): ApprovalRecord {
+  return {
+    v: 1,
+    id: approvalIdOf(call.callId),
+    tenant: run.tenant,
+    runId: run.id,
+    callId: call.callId,
+    agentName: run.agentName,
+    toolName: tool.name,
+    toolDescription: tool.description,
+    inputSchema: tool.schemaText,
+    kind: call.gate?.pause ?? 'CONFIRMATION',
+    type: 'REQUIRED',
+    arguments: call.arguments,
+    fingerprint: call.fingerprint ?? '',
+    answerSchema: toJsonText(answerSchema()),
+    requestedBy: run.requestedBy,
+    createdAt: now,
+    expiresAt: call.expiresAt,
+    status: 'PENDING',
+    revision: 1,
+    updatedAt: now,
+    resolution: null,
+    unheard: false,
+    history: [{ revision: 1, at: now, by: run.requestedBy, action: 'PROPOSED', note: null }],
+  }
+}

@@ -1,0 +1,58 @@
+import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
+import type { Agent } from '../agents/agent.ts'
+import type { Engine } from '../engine.ts'
+import { byteLength } from '../json.ts'
+import { askModel, ModelFailed } from './ask-model.ts'
+import { endRun, failed } from './ends.ts'
+import type { Call, RunState } from './fold.ts'
+import type { RunLease } from './lease.ts'
+import { propose } from './propose.ts'
+
+/** Asks the model for its next answer and drafts it, with the calls it proposes and their approvals; or drafts the run's failure. */
+export async function think(
+  engine: Engine,
+  lease: RunLease,
+  agent: Agent,
+  prompt: LanguageModelV4Prompt,
+  abortSignal: AbortSignal,
+): Promise<void> {
+  const { store, settings, hub, log } = engine
+  const { run, state } = lease
+  const limit = transcriptProblem(state, agent.maxSteps, settings.limits.transcript)
+  if (limit) return endRun(lease, store.now(), failed('LIMIT_EXCEEDED', limit))
+  const step = state.turns.length
+  const onText = (offset: number, delta: string) =>
+    hub.tellText({ runId: run.id, step, offset, delta, at: store.now() })
+  try {
+    const { content, text, usage, toolCalls } = await askModel(agent, prompt, { abortSignal, onText })
+    const proposal = await propose(agent, toolCalls, {
+      run,
+      seq: lease.state.seq + 2,
+      now: store.now(),
+      limits: settings.limits,
+      prompt,
+    })
+    if (abortSignal.aborted) return
+    lease.draft({ type: 'model-responded', content, text, usage })
+    if (toolCalls.length > 0)
+      lease.draft({ type: 'proposed', calls: [...proposal.calls] }, { propose: proposal.approvals })
+  } catch (error) {
+    if (abortSignal.aborted) return
+    if (!(error instanceof ModelFailed)) throw error
+    log.warn({ runId: run.id, err: error }, 'The model failed')
+    endRun(lease, store.now(), failed('MODEL_ERROR', error.message.toWellFormed()))
+  }
+}
+
+function transcriptProblem({ turns }: RunState, maxSteps: number, limit: number): string | null {
+  if (turns.length >= maxSteps) return `The model was asked ${maxSteps} times without coming to an end.`
+  const size = turns.reduce(
+    (sum, { content, calls }) => sum + byteLength(content) + calls.reduce((all, call) => all + sizeOf(call), 0),
+    0,
+  )
+  return size > limit ? `The run's transcript is longer than ${limit} bytes.` : null
+}
+
+const sizeOf = ({ outcome, modelOutput }: Call): number =>
+  (outcome ? byteLength('result' in outcome ? outcome.result : outcome.error) : 0) +
+  (modelOutput ? byteLength(modelOutput) : 0)

@@ -1,0 +1,96 @@
+import type { ApprovalId, CallId, RunId } from '../ids.ts'
+import type { JsonText } from '../json.ts'
+import { type JsonObject, type JsonValue, readJson } from '../json.ts'
+import type { ApprovalType, PauseKind, RunStatus } from '../store/records.ts'
+import { argumentsOf, type Call, isOpen, isOver, presentCalls, type RunState } from './fold.ts'
+
+export const toolCallStatuses = [
+  'WAITING',
+  'RUNNING',
+  'SUCCEEDED',
+  'FAILED',
+  'REJECTED',
+  'EXPIRED',
+  'CANCELLED',
+  'UNKNOWN',
+] as const
+export type ToolCallStatus = (typeof toolCallStatuses)[number]
+
+/** A tool call as people see it. */
+export type ToolCall = {
+  readonly id: CallId
+  readonly runId: RunId
+  readonly toolName: string
+  readonly arguments: JsonText
+  readonly status: ToolCallStatus
+  readonly result: JsonText | null
+  readonly error: string | null
+  readonly approvalId: ApprovalId | null
+  readonly startedAt: number | null
+  readonly finishedAt: number | null
+}
+
+/** Something the run waits for a person to say. */
+export type Requirement = {
+  readonly callId: CallId
+  readonly kind: PauseKind
+  /** Who decides: this, and never the absence of an approval. */
+  readonly decider: 'REQUESTER' | 'APPROVER'
+  readonly approvalType: ApprovalType | null
+  readonly toolCall: ToolCall
+  readonly answerSchema: JsonObject
+  readonly approvalId: ApprovalId | null
+}
+
+export function toolCall(runId: RunId, run: RunStatus, call: Call): ToolCall {
+  const { proposed, outcome } = call
+  return {
+    id: proposed.callId,
+    runId,
+    toolName: proposed.toolName,
+    arguments: argumentsOf(call),
+    status: statusOf(run, call),
+    result: outcome && 'result' in outcome ? outcome.result : null,
+    error: outcome && 'error' in outcome ? outcome.error : null,
+    approvalId: proposed.approvalId,
+    startedAt: call.startedAt,
+    finishedAt: call.finishedAt,
+  }
+}
+
+function statusOf(run: RunStatus, { outcome, decision, startedAt }: Call): ToolCallStatus {
+  if (outcome) return 'result' in outcome ? 'SUCCEEDED' : 'FAILED'
+  if (decision && decision.verdict !== 'APPROVED') return decision.verdict
+  if (startedAt !== null) return isOver(run) ? 'UNKNOWN' : 'RUNNING'
+  return isOver(run) ? 'CANCELLED' : 'WAITING'
+}
+
+/** All calls of a run, in the order the model asked for them. */
+export const toolCalls = (runId: RunId, state: RunState): ToolCall[] =>
+  state.turns.flatMap(({ calls }) => calls.map((call) => toolCall(runId, state.status, call)))
+
+/** What a run waits for now: nothing unless it is paused. */
+export const requirements = (runId: RunId, state: RunState): Requirement[] =>
+  state.status !== 'PAUSED'
+    ? []
+    : presentCalls(state)
+        .filter(isOpen)
+        .map((call) => requirement(runId, state.status, call))
+
+function requirement(runId: RunId, status: RunStatus, call: Call): Requirement {
+  const { callId, gate, approvalId } = call.proposed
+  return {
+    callId,
+    kind: gate?.pause ?? 'CONFIRMATION',
+    decider: gate?.approval === 'REQUIRED' ? 'APPROVER' : 'REQUESTER',
+    approvalType: gate?.approval ?? null,
+    toolCall: toolCall(runId, status, call),
+    answerSchema: answerSchema(),
+    approvalId: gate?.approval === 'REQUIRED' ? approvalId : null,
+  }
+}
+
+/** JSON Schema of the values or the result that an answer carries: a confirmation carries none. */
+export const answerSchema = (): JsonObject => ({ type: 'object', properties: {}, additionalProperties: false })
+
+export const jsonOrNull = (text: JsonText | null): JsonValue => (text === null ? null : readJson(text))

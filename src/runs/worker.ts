@@ -1,0 +1,241 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Engine } from '../engine.ts'
+import type { RunId } from '../ids.ts'
+import type { RunRecord } from '../store/records.ts'
+import type { NewLease, News } from '../store/store.ts'
+import { type Drive, drive } from './drive.ts'
+import { isOver, type RunState } from './fold.ts'
+import { holdLease, newLease, type RunLease } from './lease.ts'
+import { loadOrBreak } from './load.ts'
+
+/** Works on runs: those it is woken for, and those the sweep finds due. At most `maxConcurrentRuns` at once; more wait in the store. */
+export type Worker = {
+  /** Begins to sweep for what is due: this process's former runs and others'. */
+  start(): Promise<void>
+  /** Something about this run changed: looks at it here and now, or marks it due when there is no room. Never throws. */
+  wake(id: RunId): void
+  /** A lease for a run about to be created, if there is room for it; to be given to `adopt`, or to `drop`. */
+  reserve(): Reservation | null
+  /** Goes on with a run whose lease this process holds. */
+  adopt(lease: RunLease): void
+  /** Takes the lease of a run that waits, for an operation; null when it is not waiting (any more) or stays in other hands. */
+  take(id: RunId): Promise<RunLease | null>
+  /** Begins nothing more, gives running tools `graceMs` to end, then tells them to stop; leases are given back. */
+  stop(graceMs: number): Promise<void>
+}
+
+export type Reservation = {
+  readonly lease: NewLease
+  /** The run was created with the lease. */
+  adopt(run: RunRecord, state: RunState): void
+  drop(): void
+}
+
+type WorkerEngine = Omit<Engine, 'worker'>
+const longestSweep = 1_000
+const largestBatch = 16
+/** A decision this old that its run has not heard of has lost its signal. */
+const unheardMs = 5_000
+
+export function createWorker(engine: WorkerEngine): Worker {
+  const { store, settings, log } = engine
+  const owner = randomUUID()
+  const active = new Map<RunId, Drive | Promise<unknown>>()
+  let reserved = 0
+  let backlog = false
+  const stopping = new AbortController()
+  const abandoning = new AbortController()
+  const background = new Set<Promise<unknown>>()
+
+  const drives = () => [...active.values()].filter((working) => 'poke' in working)
+  const hasRoom = () => active.size + reserved < settings.maxConcurrentRuns && !stopping.signal.aborted
+
+  function wake(id: RunId): void {
+    const working = active.get(id)
+    if (working && 'poke' in working) working.poke()
+    else if (working || !hasRoom()) inBackground(signal(id), 'signalling a run')
+    else inBackground(claimAndDrive(id), 'waking a run')
+  }
+
+  async function signal(id: RunId) {
+    backlog = true
+    await store.runs.signal(id)
+  }
+
+  async function claimAndDrive(id: RunId) {
+    const heldSince = performance.now()
+    const claim = store.runs.claimOrSignal(id, newLease(store, owner, settings.leaseMs))
+    active.set(id, claim)
+    const run = await claim.catch((error) => {
+      leave(id, claim)
+      throw error
+    })
+    if (run) await begin(run, heldSince, claim)
+    else leave(id, claim)
+  }
+
+  /** An operation that held the lease may have handed the run over meanwhile: then it is not ours to take off the list. */
+  function leave(id: RunId, working: Drive | Promise<unknown>) {
+    if (active.get(id) === working) active.delete(id)
+  }
+
+  async function begin(run: RunRecord, heldSince: number, claim: Promise<unknown>) {
+    try {
+      const state = await loadOrBreak(store, run)
+      go(holdLease(store, run, state, settings.leaseMs, heldSince), true)
+    } catch (error) {
+      // Nothing is lost: the lease runs out and the sweep finds the run again.
+      leave(run.id, claim)
+      throw error
+    }
+  }
+
+  function go(lease: RunLease, look: boolean) {
+    const { id } = lease.run
+    const driving = drive({ ...engine, worker }, lease, {
+      look,
+      stopping: stopping.signal,
+      abandoning: abandoning.signal,
+    })
+    active.set(id, driving)
+    inBackground(
+      driving.done.then(() => {
+        leave(id, driving)
+        if (driving.isUnseen() && !stopping.signal.aborted) wake(id)
+        else if (backlog) inBackground(sweepDue(), 'sweeping')
+      }),
+      'working on a run',
+    )
+  }
+
+  async function sweepDue() {
+    backlog = false
+    // What starts while the claim is under way may exceed the room by this batch.
+    const limit = Math.min(largestBatch, settings.maxConcurrentRuns - active.size - reserved)
+    if (limit <= 0 || stopping.signal.aborted) {
+      backlog = true
+      return
+    }
+    // A process that slept or was cut off renews what it still holds before it takes what looks abandoned.
+    await Promise.all(drives().map((driving) => driving.isHeld() || driving.renew()))
+    const heldSince = performance.now()
+    const claimed = await store.runs.claimDue(
+      [...engine.agents.keys()],
+      limit,
+      newLease(store, owner, settings.leaseMs),
+    )
+    backlog ||= claimed.length === limit
+    for (const run of claimed) {
+      // Its fence is raised, so whoever works on it here has lost it.
+      const former = active.get(run.id)
+      if (former && 'poke' in former) former.lose()
+      const claim = Promise.resolve()
+      active.set(run.id, claim)
+      inBackground(begin(run, heldSince, claim), 'taking a run over')
+    }
+  }
+
+  async function sweepUnheard(before: number) {
+    for (const id of await store.approvals.unheard(before, 100)) wake(id)
+  }
+
+  async function sweepForever() {
+    let failing = false
+    let renewed = performance.now()
+    while (!stopping.signal.aborted) {
+      try {
+        if (performance.now() - renewed >= settings.leaseMs / 3) {
+          await Promise.all(drives().map((driving) => driving.renew()))
+          renewed = performance.now()
+        }
+        await sweepDue()
+        await sweepUnheard(store.now() - unheardMs)
+        failing = false
+      } catch (error) {
+        if (!failing) log.warn({ err: error }, 'The sweep for due runs failed; it is tried again.')
+        failing = true
+      }
+      await delay(Math.min(longestSweep, settings.leaseMs / 6), undefined, { signal: stopping.signal }).catch(() => {})
+    }
+  }
+
+  function inBackground(work: Promise<unknown>, what: string) {
+    const logged = work
+      .catch((error) => log.error({ err: error }, `${what} failed`))
+      .finally(() => background.delete(logged))
+    background.add(logged)
+  }
+
+  function hear(news: News) {
+    // Own steps bring news of entries that are not yet taken in; a signal brings none.
+    if (news.kind !== 'run') return
+    const working = active.get(news.id)
+    if (working && 'poke' in working && news.seq <= working.seq()) working.poke()
+  }
+  const listening = engine.hub.listen(hear)
+
+  const worker: Worker = {
+    async start() {
+      await sweepUnheard(store.now())
+      inBackground(sweepForever(), 'sweeping')
+    },
+    wake,
+    reserve() {
+      if (!hasRoom()) {
+        backlog = true
+        return null
+      }
+      reserved += 1
+      let open = true
+      const close = () => {
+        if (open) reserved -= 1
+        open = false
+      }
+      const heldSince = performance.now()
+      return {
+        lease: newLease(store, owner, settings.leaseMs),
+        adopt(run, state) {
+          close()
+          go(holdLease(store, run, state, settings.leaseMs, heldSince), false)
+        },
+        drop: close,
+      }
+    },
+    adopt: (lease) => go(lease, true),
+    async take(id) {
+      for (const until = performance.now() + 2_000; performance.now() < until; ) {
+        const run = await store.runs.get(id)
+        if (!run || run.status === 'RUNNING' || (isOver(run.status) && run.status !== 'FAILED')) return null
+        const working = active.get(id)
+        if (working) {
+          await Promise.race([('poke' in working ? working.done : working).catch(() => {}), delay(50)])
+          continue
+        }
+        const heldSince = performance.now()
+        const claim = store.runs.claimOrSignal(id, newLease(store, owner, settings.leaseMs))
+        active.set(id, claim)
+        const claimed = await claim.finally(() => leave(id, claim))
+        if (!claimed) {
+          await delay(20)
+          continue
+        }
+        return holdLease(store, claimed, await loadOrBreak(store, claimed), settings.leaseMs, heldSince)
+      }
+      return null
+    },
+    async stop(graceMs) {
+      stopping.abort()
+      listening[Symbol.dispose]()
+      const quiet = async () => {
+        while (background.size > 0) await Promise.allSettled(background)
+      }
+      const ended = quiet()
+      await Promise.race([ended, delay(graceMs, undefined, { ref: false })])
+      abandoning.abort()
+      // A tool that ignores its abortSignal is left behind: its call is on record as started.
+      await Promise.race([ended, delay(1_000, undefined, { ref: false })])
+    },
+  }
+  return worker
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod'
+import { defaultSettings } from '../engine.ts'
+import { databasePath, defaultDatabaseUrl } from './database.ts'
+import { logLevels } from './log.ts'
+import { isLoopback } from './loopback.ts'
+
+/** What the started program is told by environment variables; a variable that is empty counts as not set. */
+export type Config = z.infer<typeof shape>
+
+const whole = (least: number, most: number, what: string) =>
+  z.coerce.number(what).int(what).min(least, what).max(most, what)
+
+const yesOrNo = z.stringbool({ error: 'must be true or false' })
+
+const database = z.string().superRefine((url, { addIssue }) => {
+  try {
+    databasePath(url)
+  } catch (error) {
+    addIssue(error instanceof Error ? error.message : String(error))
+  }
+})
+
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL such as http://localhost:11434/v1' })
+
+/** They come in a later version. Ignoring one would leave a server open that its owner believes closed. */
+const notYet = z.undefined('authentication by JWT is not in this version: remove it, or use the library with `authenticate`').optional()
+
+const shape = z.object({
+  PORT: whole(0, 65_535, 'must be a port from 0 (any free one) to 65535').default(4000),
+  HOST: z.string().default('127.0.0.1').refine(isLoopback, 'must be loopback, such as 127.0.0.1: without authentication no other address is served'),
+  DATABASE_URL: database.default(defaultDatabaseUrl),
+  LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('warn'),
+  MODEL: z.string().optional(),
+  OPENAI_API_KEY: z.string().optional(),
+  OPENAI_BASE_URL: httpUrl.optional(),
+  ANTHROPIC_API_KEY: z.string().optional(),
+  ALLOW_SELF_APPROVAL: yesOrNo.default(false),
+  AGENTS: z.string().optional(),
+  DEMO_DATABASE: z.string().default('./countersign-demo.db'),
+  MAX_MESSAGE_BYTES: whole(1, 1e9, 'must be a number of bytes').default(defaultSettings.limits.message),
+  MAX_CONCURRENT_RUNS: whole(1, 1e6, 'must be a number from 1').default(defaultSettings.maxConcurrentRuns),
+  LEASE_MS: whole(100, 3_600_000, 'must be a number of milliseconds from 100 to 3600000').default(defaultSettings.leaseMs),
+  GRACE_MS: whole(0, 600_000, 'must be a number of milliseconds from 0 to 600000').default(10_000),
+  JWKS_URL: notYet,
+  JWT_ISSUER: notYet,
+  JWT_AUDIENCE: notYet,
+})
+
+export type ConfigResult = { readonly config: Config } | { readonly mistakes: readonly string[] }
+
+/** Reads the environment; all mistakes together, one line each. Values are not shown: they may be secrets. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
+  const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => name in shape.shape && value !== ''))
+  const parsed = shape.safeParse(given)
+  const mistakes = parsed.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}.`) ?? []
+  if (env.NODE_ENV === 'production' && !env.DATABASE_URL) {
+    mistakes.push('DATABASE_URL: must be set with NODE_ENV=production, such as file:/var/lib/countersign/countersign.db.')
+  }
+  return parsed.success && mistakes.length === 0 ? { config: parsed.data } : { mistakes }
+}

@@ -1,0 +1,123 @@
+import { type ExecutionResult, GraphQLError } from 'graphql'
+import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import type { Identity } from '../access/authenticate.ts'
+
+type Results = AsyncGenerator<ExecutionResult, void, void>
+
+/** Every subscription that is open, over SSE and WebSocket alike: without ending them no HTTP server ever closes. */
+export type LiveSubscriptions = {
+  /** The same results, until they end, `expiresAt` (ms since 1970) comes, or all are ended. */
+  follow(results: AsyncIterable<ExecutionResult>, expiresAt: number | null): Results
+  /** Completes every subscription, also those that come later. */
+  endAll(): void
+  readonly size: number
+}
+
+export function createLiveSubscriptions(): LiveSubscriptions {
+  const open = new Set<() => void>()
+  let ended = false
+  return {
+    follow(results, expiresAt) {
+      const source = results[Symbol.asyncIterator]()
+      const followed = endable(source, () => {
+        open.delete(followed.end)
+        stopTimer()
+      })
+      const stopTimer = expiresAt === null ? () => {} : at(expiresAt, () => followed.end(expired()))
+      open.add(followed.end)
+      if (ended) followed.end()
+      return followed.results
+    },
+    endAll() {
+      ended = true
+      for (const end of open) end()
+    },
+    get size() {
+      return open.size
+    },
+  }
+}
+
+const expired = (): ExecutionResult => ({
+  errors: [new GraphQLError('Your token has expired: subscribe again with a new one.', { extensions: { code: 'UNAUTHENTICATED' } })],
+})
+
+/** An iterator that can be ended from outside while `next()` waits, after one last item if need be. For one reader. */
+function endable(source: AsyncIterator<ExecutionResult>, onOver: () => void) {
+  type Next = IteratorResult<ExecutionResult, void>
+  let over = false
+  let last: ExecutionResult | undefined
+  let waiting: ((next: Next) => void) | null = null
+  const finish = () => {
+    if (over) return false
+    over = true
+    onOver()
+    return true
+  }
+  const rest = (): Next => {
+    const value = last
+    last = undefined
+    return value === undefined ? { done: true, value } : { done: false, value }
+  }
+  const pull = async (): Promise<Next> => {
+    try {
+      const next = await source.next()
+      if (next.done) finish()
+      return next
+    } catch (error) {
+      finish()
+      throw error
+    } finally {
+      waiting = null
+    }
+  }
+  const results: Results = {
+    next: () =>
+      new Promise((resolve, reject) => {
+        if (over) return resolve(rest())
+        // Not Promise.race with one promise for the end: each race would leave a reaction on it.
+        waiting = resolve
+        pull().then(resolve, reject)
+      }),
+    async return() {
+      if (finish()) waiting?.({ done: true, value: undefined })
+      await source.return?.()
+      return { done: true, value: undefined }
+    },
+    async throw(error) {
+      await results.return()
+      throw error
+    },
+    [Symbol.asyncIterator]: () => results,
+    [Symbol.asyncDispose]: async () => void (await results.return()),
+  }
+  const end = (value?: ExecutionResult) => {
+    if (!finish()) return
+    last = value
+    waiting?.(rest())
+    Promise.resolve(source.return?.()).catch(() => {})
+  }
+  return { results, end }
+}
+
+const longestTimer = 2 ** 31 - 1
+
+/** Calls back at a time, however far. Gives the way to stop it. */
+function at(time: number, callback: () => void): () => void {
+  let timer: NodeJS.Timeout
+  const wait = () => {
+    const left = time - Date.now()
+    timer = setTimeout(left > longestTimer ? wait : callback, Math.min(Math.max(left, 0), longestTimer)).unref()
+  }
+  wait()
+  return () => clearTimeout(timer)
+}
+
+/** Puts every subscription on the list; over WebSocket too, since this hook is Envelop's. */
+export const useLiveSubscriptions = (live: LiveSubscriptions): Plugin<{ identity?: Identity }> => ({
+  onSubscribe: ({ args }) => ({
+    onSubscribeResult({ result, setResult }) {
+      if (isAsyncIterable(result)) setResult(live.follow(result, args.contextValue.identity?.expiresAt ?? null))
+    },
+  }),
+})

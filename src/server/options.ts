@@ -1,0 +1,52 @@
+import type { Logger } from 'pino'
+import { z } from 'zod'
+import type { Authenticate } from '../access/authenticate.ts'
+import type { Agent } from '../agents/agent.ts'
+import { defaultSettings, type Limits, type Settings } from '../engine.ts'
+import { CountersignError } from '../errors.ts'
+import type { DatabaseSetting } from './database.ts'
+
+export type ServerOptions = {
+  /** Made by `defineAgent`; their names differ. */
+  agents: readonly Agent[]
+  /** Where everything is kept: `file:./countersign.db` when left out. With `prefix` the tables' names begin with it. */
+  database?: DatabaseSetting | undefined
+  /** Who asks. Left out, everyone is an admin who may decide their own requests too, and the server listens on loopback only. */
+  authenticate?: Authenticate | undefined
+  /** Whether who requested a run may resolve its approvals. Default false; without `authenticate` always true. */
+  allowSelfApproval?: boolean | undefined
+  /** How long, in ms, a process owns a run without renewing: after a crash its runs are taken over within twice that. Default 15,000. */
+  leaseMs?: number | undefined
+  /** How many runs this process works on at once; more wait in the database. Default 64. */
+  maxConcurrentRuns?: number | undefined
+  /** In bytes of JSON text, UTF-8: arguments 256 KB, result 1 MB, message 1 MB, transcript 16 MB. */
+  limits?: Partial<Limits> | undefined
+  /** How long, in ms, `close` lets work under way finish. Default 10,000. */
+  graceMs?: number | undefined
+  /** Where to log: pino's, at level info to stdout by default. */
+  logger?: Logger | undefined
+}
+
+const atLeast = (least: number) => z.int().min(least)
+const numbers = z.object({
+  leaseMs: atLeast(100).default(defaultSettings.leaseMs),
+  maxConcurrentRuns: atLeast(1).default(defaultSettings.maxConcurrentRuns),
+  graceMs: atLeast(0).default(10_000),
+  limits: z
+    .strictObject({
+      arguments: atLeast(1).default(defaultSettings.limits.arguments),
+      result: atLeast(1).default(defaultSettings.limits.result),
+      message: atLeast(1).default(defaultSettings.limits.message),
+      transcript: atLeast(1).default(defaultSettings.limits.transcript),
+    })
+    .prefault({}),
+})
+
+/** @throws CountersignError INVALID_CONFIGURATION that names every number that is none of its kind. */
+export function settingsOf(options: ServerOptions): Settings & { readonly graceMs: number } {
+  const parsed = numbers.safeParse(options)
+  if (!parsed.success) {
+    throw new CountersignError('INVALID_CONFIGURATION', `createServer: ${z.prettifyError(parsed.error)}`)
+  }
+  return { ...parsed.data, allowSelfApproval: options.authenticate === undefined || options.allowSelfApproval === true }
+}

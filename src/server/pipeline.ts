@@ -1,0 +1,92 @@
+import { type DocumentNode, execute, subscribe } from 'graphql'
+import { createLRUCache, createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
+import type { Logger } from 'pino'
+import type { Identify } from '../access/authenticate.ts'
+import type { Engine } from '../engine.ts'
+import type { GraphQLContext } from '../graphql/context.ts'
+import { parseDocument } from '../graphql/limits.ts'
+import { schema } from '../graphql/schema.ts'
+import { useAuthentication } from './authentication.ts'
+import { useDraining } from './draining.ts'
+import { useGraphiql } from './graphiql.ts'
+import { type Readiness, useHealth } from './health.ts'
+import type { HttpContext } from './http-context.ts'
+import { useJsonOnly } from './json-only.ts'
+import { type LiveSubscriptions, useLiveSubscriptions } from './live-subscriptions.ts'
+import { useMasking } from './masking.ts'
+import { useLoopbackHost, useSameOrigin } from './open-access.ts'
+import { useRequestId } from './request-id.ts'
+
+export const endpoint = '/graphql'
+
+export type PipelineParts = {
+  readonly identify: Identify
+  /** Whether nobody has to say who they are. */
+  readonly open: boolean
+  readonly engine: () => Engine
+  readonly readiness: Readiness
+  /** Why no request is taken now; null when it is. */
+  readonly refusal: () => string | null
+  readonly graphiql: () => boolean
+  readonly live: LiveSubscriptions
+  /** In bytes. */
+  readonly maxBody: number
+  readonly log: Logger
+}
+
+export type Pipeline = YogaServerInstance<HttpContext, GraphQLContext>
+
+/** The way a request takes, from its first byte to its answer; over WebSocket it joins at {@link useEngine}. */
+export function createPipeline(parts: PipelineParts): Pipeline {
+  return createYoga<HttpContext, GraphQLContext>({
+    schema,
+    graphqlEndpoint: endpoint,
+    plugins: [
+      useRequestId(),
+      useHealth(parts.readiness),
+      parts.open && useLoopbackHost(),
+      useGraphiql(endpoint, parts.graphiql),
+      parts.open && useSameOrigin(),
+      useDraining(parts.refusal),
+      useAuthentication(parts.identify),
+      useJsonOnly(),
+      useEngine(),
+      useLiveSubscriptions(parts.live),
+      useMasking(parts.log),
+    ].filter((plugin) => plugin !== false),
+    context: ({ identity, requestId }) => contextOf(parts.engine(), identity, requestId),
+    parserAndValidationCache: { documentCache: documentCache(), errorCache: noCache },
+    maxRequestBodySize: parts.maxBody,
+    // Each said, because Yoga's defaults are others: it reflects any origin, takes forms, shows pages, masks and logs in its own way.
+    cors: false,
+    multipart: false,
+    batching: false,
+    graphiql: false,
+    landingPage: false,
+    maskedErrors: false,
+    logging: false,
+    healthCheckEndpoint: '/none',
+  })
+}
+
+function contextOf(engine: Engine, identity: HttpContext['identity'], requestId = 'unknown'): GraphQLContext {
+  if (identity === undefined) throw new Error('A request came to GraphQL without authentication')
+  return { engine, principal: identity.principal, requestId }
+}
+
+/** graphql's own engine, and documents within our limits; Envelop's hooks, and so for WebSocket too. */
+const useEngine = (): Plugin => ({
+  onParse: ({ setParseFn }) => setParseFn(parseDocument),
+  onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
+  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
+})
+
+/** Documents are few and small, or else they are not worth their memory. */
+function documentCache(maxLength = 20_000) {
+  const cache = createLRUCache<DocumentNode>({ max: 500 })
+  return {
+    get: (text: string) => cache.get(text),
+    set: (text: string, document: DocumentNode) => void (text.length <= maxLength && cache.set(text, document)),
+  }
+}
+const noCache = { get: () => undefined, set: () => {} }

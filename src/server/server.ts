@@ -1,0 +1,211 @@
+import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { identifyWith } from '../access/authenticate.ts'
+import { type Principal, type PrincipalInput, parsePrincipal } from '../access/principal.ts'
+import { agentsByName } from '../agents/define-agent.ts'
+import { getApproval, listApprovals } from '../approvals/read.ts'
+import { resolveApproval } from '../approvals/resolve.ts'
+import type { Engine } from '../engine.ts'
+import { CountersignError } from '../errors.ts'
+import { createHub } from '../live/hub.ts'
+import { cancelRun } from '../runs/cancel.ts'
+import { continueRun } from '../runs/continue.ts'
+import { getRun, listRuns } from '../runs/read.ts'
+import { startRun } from '../runs/start.ts'
+import { createWorker } from '../runs/worker.ts'
+import { createActivity } from './activity.ts'
+import { databasePath, defaultDatabaseUrl, openStore } from './database.ts'
+import { createLiveSubscriptions } from './live-subscriptions.ts'
+import { createLog } from './log.ts'
+import { isLoopback } from './loopback.ts'
+import { type ServerOptions, settingsOf } from './options.ts'
+import { createPipeline } from './pipeline.ts'
+import { shutDown } from './shutdown.ts'
+import { createWebSockets } from './websocket.ts'
+
+export type Listening = {
+  /** Such as `http://127.0.0.1:4000`; GraphQL is at `/graphql` there. */
+  readonly url: string
+  /** The same as the server's. */
+  close(): Promise<void>
+}
+
+/** An operation as the library offers it: the principal stands where the engine's own takes what it works with. */
+type As<Operation> = Operation extends (engine: Engine, principal: Principal, ...input: infer Input) => infer Result
+  ? (principal: PrincipalInput, ...input: Input) => Result
+  : never
+
+export type Server = AsyncDisposable & {
+  /**
+   * Starts, and serves GraphQL over HTTP, SSE and WebSocket at `/graphql`, health at `/health` and `/ready`.
+   *
+   * @throws CountersignError INVALID_CONFIGURATION when the address cannot be listened on, or is not loopback and there is no `authenticate`.
+   */
+  listen(address?: { port?: number; host?: string }): Promise<Listening>
+  /** Opens the database and begins to work on runs; for those who bring their own HTTP server, or none. Once, however often it is called. */
+  start(): Promise<void>
+  /** Answers a request; for those who bring their own HTTP server. Without `authenticate` see to it yourself that only this machine reaches it. */
+  fetch(request: Request): Promise<Response>
+  /** Takes over a WebSocket: `httpServer.on('upgrade', server.handleUpgrade)`. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Refuses new work, completes subscriptions, lets requests under way finish, hands the runs back and closes the database. */
+  close(): Promise<void>
+  /** The operations of the API as a given principal, without HTTP. Call `start` or `listen` first. */
+  readonly runs: {
+    readonly start: As<typeof startRun>
+    readonly continue: As<typeof continueRun>
+    readonly cancel: As<typeof cancelRun>
+    readonly get: As<typeof getRun>
+    readonly list: As<typeof listRuns>
+  }
+  readonly approvals: {
+    readonly list: As<typeof listApprovals>
+    readonly get: As<typeof getApproval>
+    readonly resolve: As<typeof resolveApproval>
+  }
+}
+
+/**
+ * A server for these agents. Nothing is opened before `listen` or `start`.
+ *
+ * @throws CountersignError INVALID_DEFINITION (two agents of one name) or INVALID_CONFIGURATION that says which option is wrong.
+ * @example
+ * import { createServer, defineAgent, scriptedModel } from 'countersign'
+ *
+ * const echo = defineAgent({ name: 'echo', model: scriptedModel([[{ text: 'Hello.' }]]) })
+ * await using server = createServer({ agents: [echo], database: ':memory:' })
+ * const { url } = await server.listen({ port: 0 })
+ * console.log(`GraphQL at ${url}/graphql`)
+ */
+export function createServer(options: ServerOptions): Server {
+  const { database = defaultDatabaseUrl, authenticate, logger: log = createLog('info') } = options
+  const agents = agentsByName(options.agents)
+  const { graceMs, ...settings } = settingsOf(options)
+  databasePath(typeof database === 'string' ? database : database.url)
+
+  const open = authenticate === undefined
+  const identify = identifyWith(authenticate)
+  const live = createLiveSubscriptions()
+  const activity = createActivity()
+  const resources = new AsyncDisposableStack()
+  const httpServers: HttpServer[] = []
+  let loopbackOnly = false
+  let engine: Engine | undefined
+  let closing: Promise<void> | undefined
+
+  const refusal = () => (closing ? 'it is stopping' : engine ? null : 'it has not started')
+  const present = (): Engine => {
+    if (engine === undefined) throw new CountersignError('STORE_UNAVAILABLE', 'Call `await server.start()` first.')
+    return engine
+  }
+  const readiness = async () => refusal() ?? (await storeRefusal(present()))
+  const as =
+    <Input extends unknown[], Result>(operation: (engine: Engine, principal: Principal, ...input: Input) => Promise<Result>) =>
+    async (principal: PrincipalInput, ...input: Input): Promise<Result> => {
+      if (closing) throw new CountersignError('STORE_UNAVAILABLE', 'The server is closed.')
+      return activity.track(operation(present(), parsePrincipal(principal), ...input))
+    }
+  const maxBody = 2 * Math.max(settings.limits.message, settings.limits.result) + settings.limits.arguments
+
+  const pipeline = createPipeline({
+    identify,
+    open,
+    engine: present,
+    readiness,
+    refusal,
+    graphiql: () => loopbackOnly,
+    live,
+    maxBody,
+    log,
+  })
+  const webSockets = createWebSockets({ pipeline, identify, open, refusal, activity, maxMessage: maxBody, log })
+
+  const begin = once(async () => {
+    await using opened = new AsyncDisposableStack()
+    const store = opened.use(await openStore(database))
+    const hub = opened.use(createHub(store))
+    const worker = opened.use(createWorker({ store, hub, agents, settings, log }))
+    await worker.start()
+    resources.use(opened.move())
+    engine = { store, hub, worker, agents, settings, log }
+    log.info({ database: store.description, agents: [...agents.keys()] }, 'started')
+  })
+
+  const server: Server = {
+    async start() {
+      if (closing) throw new CountersignError('INVALID_CONFIGURATION', 'A closed server does not start again: create another.')
+      await begin()
+    },
+    async listen({ port = 4000, host = '127.0.0.1' } = {}) {
+      if (open && !isLoopback(host)) throw openBeyondLoopback(host)
+      await server.start()
+      const http = createHttpServer((request, response) => void activity.track(Promise.resolve(pipeline(request, response))))
+      http.on('upgrade', server.handleUpgrade)
+      const url = await listenOn(http, port, host)
+      loopbackOnly = isLoopback(host) && (httpServers.length === 0 || loopbackOnly)
+      httpServers.push(http)
+      log.info({ url, open }, open ? 'listening: without authentication everyone on this machine has all rights' : 'listening')
+      return { url, close: () => server.close() }
+    },
+    fetch: (request) => activity.track(Promise.resolve(pipeline.fetch(request, {}))),
+    handleUpgrade: (request, socket, head) => webSockets.handleUpgrade(request, socket, head),
+    close() {
+      closing ??= shutDown({ live, activity, webSockets, httpServers, engine: resources, graceMs, log })
+      return closing
+    },
+    [Symbol.asyncDispose]: () => server.close(),
+    runs: { start: as(startRun), continue: as(continueRun), cancel: as(cancelRun), get: as(getRun), list: as(listRuns) },
+    approvals: { list: as(listApprovals), get: as(getApproval), resolve: as(resolveApproval) },
+  }
+  return server
+}
+
+/** Why the database keeps the server from taking work; null when it answers. */
+const storeRefusal = (engine: Engine): Promise<string | null> =>
+  Promise.race([
+    engine.store.ping().then(
+      () => null,
+      (error) => (error instanceof CountersignError ? error.message : 'the database does not answer'),
+    ),
+    new Promise<string>((resolve) => setTimeout(resolve, 2_000, 'the database does not answer').unref()),
+  ])
+
+const openBeyondLoopback = (host: string) =>
+  new CountersignError(
+    'INVALID_CONFIGURATION',
+    `Without authentication the server listens on loopback only, and ${host} is not: give 'authenticate', or listen on 127.0.0.1.`,
+  )
+
+function listenOn(http: HttpServer, port: number, host: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    http.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, port, host)))
+    http.listen(port, host, () => {
+      const { port: bound } = http.address() as AddressInfo
+      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${bound}`)
+    })
+  })
+}
+
+function cannotListen(error: NodeJS.ErrnoException, port: number, host: string): CountersignError {
+  const reasons: Record<string, string> = {
+    EADDRINUSE: `port ${port} of ${host} is taken: stop what uses it, or choose another port`,
+    EACCES: `port ${port} needs rights that this process does not have: choose one from 1024`,
+    EADDRNOTAVAIL: `${host} is no address of this machine`,
+    ENOTFOUND: `${host} is no known host`,
+  }
+  const reason = reasons[error.code ?? ''] ?? error.message
+  return new CountersignError('INVALID_CONFIGURATION', `Cannot listen: ${reason}.`, { cause: error })
+}
+
+/** Runs once, whoever comes while it runs waits for the same; a failure may be tried again. */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  return () => {
+    running ??= work().catch((error) => {
+      running = undefined
+      throw error
+    })
+    return running
+  }
+}

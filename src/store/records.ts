@@ -1,0 +1,136 @@
+import type { ApprovalId, CallId, PrincipalId, RunId } from '../ids.ts'
+import type { JsonText } from '../json.ts'
+
+// What is kept, as both stores keep it. Times are milliseconds since 1970 (UTC), by the store's clock.
+// What a model, a tool or a person supplied is a JsonText and never a sub-document.
+
+export const runStatuses = ['RUNNING', 'PAUSED', 'COMPLETED', 'FAILED', 'CANCELLED'] as const
+export type RunStatus = (typeof runStatuses)[number]
+export const resumeModes = ['AUTOMATIC', 'MANUAL'] as const
+export type ResumeMode = (typeof resumeModes)[number]
+
+export const failureCodes = [
+  'MODEL_ERROR',
+  'STORE_ERROR',
+  'TOOL_MISSING',
+  'TAMPERED',
+  'LIMIT_EXCEEDED',
+  'TIMED_OUT',
+  'OUTCOME_UNKNOWN',
+  'INTERNAL',
+] as const
+/** Why a run failed. Runs that failed with MODEL_ERROR or STORE_ERROR can be continued. */
+export type FailureCode = (typeof failureCodes)[number]
+export type RunFailure = { readonly code: FailureCode; readonly message: string }
+
+/** The part of a run's record that follows from its journal. */
+export type RunHead = {
+  readonly status: RunStatus
+  readonly output: string | null
+  readonly error: RunFailure | null
+  readonly updatedAt: number
+  readonly finishedAt: number | null
+  /** Whether an approval was ever proposed: approvers see such runs. */
+  readonly gated: boolean
+}
+
+export type CancelRequest = { readonly by: PrincipalId; readonly at: number; readonly reason: string | null }
+
+export type RunRecord = RunHead & {
+  readonly v: 1
+  readonly id: RunId
+  readonly tenant: string
+  readonly agentName: string
+  readonly sessionId: string
+  readonly requestedBy: PrincipalId
+  readonly resumeMode: ResumeMode
+  readonly message: string
+  readonly metadata: JsonText | null
+  /** SHA-256 of what was asked for, when an idempotency key came with it; else null. */
+  readonly inputHash: string | null
+  readonly createdAt: number
+  /** The last journal entry's place. */
+  readonly seq: number
+  /** Raised each time the lease is taken: what an earlier holder still writes does not match. */
+  readonly fence: number
+  readonly lease: { readonly owner: string; readonly until: number } | null
+  /** Counts the wake-ups, so that a holder who lets go can tell whether one came since it last looked. */
+  readonly signals: number
+  /** When a worker should look at the run next; null while it waits for a person. */
+  readonly due: number | null
+  readonly cancelRequested: CancelRequest | null
+}
+
+/** A journal entry as it is kept: its JSON text is what the next entry's `prev` is the hash of. */
+export type EntryRecord = { readonly runId: RunId; readonly seq: number; readonly text: string }
+
+/** A finished run of the session, up to its last entry: the prompt is built from these, also by a later owner. */
+export type HistoryRef = { readonly runId: RunId; readonly seq: number }
+
+export const approvalStatuses = ['PENDING', 'APPROVED', 'REJECTED', 'EXPIRED', 'CANCELLED'] as const
+export type ApprovalStatus = (typeof approvalStatuses)[number]
+export type ResolvedStatus = Exclude<ApprovalStatus, 'PENDING'>
+export const approvalTypes = ['REQUIRED', 'AUDIT'] as const
+export type ApprovalType = (typeof approvalTypes)[number]
+export const pauseKinds = ['CONFIRMATION', 'USER_INPUT', 'EXTERNAL_EXECUTION', 'RECONCILIATION'] as const
+export type PauseKind = (typeof pauseKinds)[number]
+export type ResolutionCause = 'DECISION' | 'DEADLINE' | 'CANCELLATION'
+export type ApprovalAction = 'PROPOSED' | ResolvedStatus
+
+export type Resolution = {
+  readonly status: ResolvedStatus
+  readonly cause: ResolutionCause
+  readonly by: PrincipalId | null
+  readonly at: number
+  /** Names this one attempt to decide: whoever reads it back knows its own win. */
+  readonly decisionId: string
+  /** For people. */
+  readonly note: string | null
+  /** Told to the model when rejected. */
+  readonly message: string | null
+  /** The call as the approver edited it, and the fingerprint of that; null when it runs as proposed. */
+  readonly arguments: JsonText | null
+  readonly fingerprint: string | null
+  readonly values: JsonText | null
+  /** What happened elsewhere, for an external execution or a reconciliation. */
+  readonly outcome: { readonly result: JsonText } | { readonly error: string } | null
+}
+
+export type ApprovalChange = {
+  readonly revision: number
+  readonly at: number
+  readonly by: PrincipalId | null
+  readonly action: ApprovalAction
+  readonly note: string | null
+}
+
+export type ApprovalRecord = {
+  readonly v: 1
+  readonly id: ApprovalId
+  readonly tenant: string
+  readonly runId: RunId
+  readonly callId: CallId
+  readonly agentName: string
+  readonly toolName: string
+  readonly toolDescription: string | null
+  readonly inputSchema: JsonText
+  readonly kind: PauseKind
+  readonly type: ApprovalType
+  readonly arguments: JsonText
+  readonly fingerprint: string
+  readonly answerSchema: JsonText
+  readonly requestedBy: PrincipalId
+  readonly createdAt: number
+  readonly expiresAt: number | null
+  // What a decision changes:
+  readonly status: ApprovalStatus
+  /** 1 at creation, one more with every change. */
+  readonly revision: number
+  readonly updatedAt: number
+  readonly resolution: Resolution | null
+  /** Decided, and the run's journal does not say so yet. */
+  readonly unheard: boolean
+  readonly history: readonly ApprovalChange[]
+}
+
+export type PrincipalRecord = { readonly tenant: string; readonly id: PrincipalId; readonly name: string | null }

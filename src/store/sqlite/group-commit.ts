@@ -1,0 +1,104 @@
+import type { News } from '../store.ts'
+import type { Database } from './database.ts'
+import { storeError } from './errors.ts'
+
+/** A write's own work, synchronous, told apart from its transaction; it may be run again when its batch was discarded. */
+export type Work<Result> = (tell: (news: News) => void) => Result
+
+/**
+ * Writes that arrive in the same tick share one transaction and so one sync of the disk, each in a savepoint of its own:
+ * one that throws takes back only itself. Answers come after COMMIT.
+ */
+export type GroupCommit = {
+  write<Result>(work: Work<Result>): Promise<Result>
+  /** Commits what is waiting, now. */
+  flush(): void
+}
+
+type Outcome = { readonly value: unknown; readonly news: readonly News[] } | { readonly error: unknown }
+type Waiting = {
+  readonly work: Work<unknown>
+  readonly settle: (outcome: Outcome) => void
+}
+
+/** The process does nothing else meanwhile, so a batch is bounded. */
+const maxBatch = 512
+
+export function groupCommit(
+  { connection, sql }: Pick<Database, 'connection' | 'sql'>,
+  publish: (news: News) => void,
+): GroupCommit {
+  let waiting: Waiting[] = []
+  let scheduled = false
+
+  function schedule() {
+    if (scheduled || waiting.length === 0) return
+    scheduled = true
+    setImmediate(() => {
+      scheduled = false
+      commitBatch()
+    })
+  }
+
+  function commitBatch() {
+    const batch = waiting.length > maxBatch ? waiting.splice(0, maxBatch) : waiting
+    if (batch === waiting) waiting = []
+    schedule()
+    const outcomes = together(batch)
+    for (const [index, { settle }] of batch.entries()) settle(outcomes[index] as Outcome)
+    // What waits for a promise runs only after this, so the news are out before it.
+    for (const outcome of outcomes) if ('news' in outcome) for (const news of outcome.news) publish(news)
+  }
+
+  /** Every outcome, in the batch's order; when it returns nothing is uncommitted. */
+  function together(batch: readonly Waiting[]): Outcome[] {
+    try {
+      sql('BEGIN IMMEDIATE').run()
+    } catch (error) {
+      // Nobody could begin now; each alone would only wait once more.
+      return batch.map(() => ({ error: storeError(error) }))
+    }
+    try {
+      const outcomes = batch.length === 1 ? batch.map(bare) : batch.map(inSavepoint)
+      sql('COMMIT').run()
+      return outcomes
+    } catch (error) {
+      if (connection.isTransaction) sql('ROLLBACK').run()
+      return batch.length === 1 ? [{ error: storeError(error) }] : batch.flatMap((write) => together([write]))
+    }
+  }
+
+  function inSavepoint(write: Waiting): Outcome {
+    sql('SAVEPOINT one').run()
+    try {
+      const outcome = bare(write)
+      sql('RELEASE one').run()
+      return outcome
+    } catch (error) {
+      // A full disk, for one, ends the whole transaction, and the writes before this one with it.
+      if (!connection.isTransaction) throw error
+      sql('ROLLBACK TO one').run()
+      sql('RELEASE one').run()
+      return { error: storeError(error) }
+    }
+  }
+
+  return {
+    write: <Result>(work: Work<Result>) =>
+      new Promise<Result>((resolve, reject) => {
+        waiting.push({
+          work,
+          settle: (outcome) => ('error' in outcome ? reject(outcome.error) : resolve(outcome.value as Result)),
+        })
+        schedule()
+      }),
+    flush() {
+      while (waiting.length > 0) commitBatch()
+    },
+  }
+}
+
+function bare({ work }: Waiting): Outcome {
+  const news: News[] = []
+  return { value: work((one) => news.push(one)), news }
+}

@@ -1,0 +1,125 @@
+import type { PrincipalId, RunId } from '../../ids.ts'
+import type { CancelRequest, EntryRecord, HistoryRef, RunRecord } from '../records.ts'
+import type { Created, NewLease, News, RunFilter, RunOrder } from '../store.ts'
+import { runConditions, runSorting } from './filters.ts'
+import type { Work } from './group-commit.ts'
+import type { Tables } from './tables.ts'
+
+export const runNews = (run: RunRecord): News => ({ kind: 'run', id: run.id, seq: run.seq })
+
+export const isOver = ({ status }: Pick<RunRecord, 'status'>) => status !== 'RUNNING' && status !== 'PAUSED'
+
+export function createRun(tables: Tables, run: RunRecord, started: EntryRecord): Work<Created> {
+  const { sql, prefix, runs } = tables
+  return (tell) => {
+    const standing = runs.get(run.id)
+    if (standing !== null) return { outcome: 'exists', run: standing }
+    const owner = sessionOwner(tables, run.tenant, run.sessionId)
+    if (owner !== null && owner !== run.requestedBy) return { outcome: 'session-taken' }
+    if (owner === null) {
+      sql(`INSERT INTO ${prefix}sessions (tenant, id, owner) VALUES (?, ?, ?)`).run(
+        run.tenant,
+        run.sessionId,
+        run.requestedBy,
+      )
+    }
+    runs.insert(run)
+    tables.append(started)
+    tell(runNews(run))
+    return { outcome: 'created', run }
+  }
+}
+
+export function claimOrSignal({ runs }: Tables, id: RunId, lease: NewLease): Work<RunRecord | null> {
+  return (tell) => {
+    const run = runs.get(id)
+    if (run === null) return null
+    const held = run.lease !== null && run.lease.until > lease.now
+    const after = held ? signalled(run, lease.now) : claimed(run, lease)
+    runs.update(run, after)
+    if (!held) return after
+    tell(runNews(after))
+    return null
+  }
+}
+
+export function claimDue(
+  { sql, prefix, runs }: Tables,
+  agentNames: readonly string[],
+  limit: number,
+  lease: NewLease,
+): Work<RunRecord[]> {
+  const ready = `SELECT id, wake FROM ${prefix}runs INDEXED BY ${prefix}runs_wake WHERE agent_name = ? AND wake <= ? ORDER BY wake, id LIMIT ?`
+  return () =>
+    [...new Set(agentNames)]
+      // Agent by agent, so that work which nobody here serves is not waded through.
+      .flatMap((name) => sql(ready).all(name, lease.now, limit))
+      .sort((a, b) => Number(a.wake) - Number(b.wake))
+      .slice(0, limit)
+      .flatMap(({ id }) => runs.get(String(id)) ?? [])
+      .map((run) => {
+        const after = claimed(run, lease)
+        runs.update(run, after)
+        return after
+      })
+}
+
+export function renewLease({ runs }: Tables, id: RunId, fence: number, until: number): Work<RunRecord | null> {
+  return () => {
+    const run = runs.get(id)
+    // A lease that was given up is not had back by renewing: that takes a claim.
+    if (run === null || run.fence !== fence || run.lease === null) return null
+    const after = { ...run, lease: { ...run.lease, until } }
+    runs.update(run, after)
+    return after
+  }
+}
+
+export function signalRun(
+  { runs }: Tables,
+  id: RunId,
+  now: number,
+  cancel: CancelRequest | undefined,
+): Work<RunRecord | null> {
+  return (tell) => {
+    const run = runs.get(id)
+    if (run === null) return null
+    const after = { ...signalled(run, now), cancelRequested: cancelAfter(run, cancel) }
+    runs.update(run, after)
+    tell(runNews(after))
+    return after
+  }
+}
+
+const claimed = (run: RunRecord, { owner, until }: NewLease): RunRecord => ({
+  ...run,
+  fence: run.fence + 1,
+  lease: { owner, until },
+  due: null,
+})
+
+const signalled = (run: RunRecord, now: number): RunRecord => ({ ...run, signals: run.signals + 1, due: now })
+
+const cancelAfter = (run: RunRecord, cancel: CancelRequest | undefined) =>
+  isOver(run) ? run.cancelRequested : (run.cancelRequested ?? cancel ?? null)
+
+export function readHistory(
+  tables: Tables,
+  tenant: string,
+  sessionId: string,
+  requester: PrincipalId,
+  limit: number,
+): HistoryRef[] | null {
+  const owner = sessionOwner(tables, tenant, sessionId)
+  if (owner !== null && owner !== requester) return null
+  const filter: RunFilter = { visible: { tenant }, sessionId, status: ['COMPLETED'] }
+  const order: RunOrder = 'OLDEST_FIRST'
+  return tables.runs
+    .page(runConditions(filter), runSorting(order), { limit, backward: true })
+    .map(({ id, seq }) => ({ runId: id, seq }))
+}
+
+function sessionOwner({ sql, prefix }: Tables, tenant: string, id: string): string | null {
+  const row = sql(`SELECT owner FROM ${prefix}sessions WHERE tenant = ? AND id = ?`).get(tenant, id)
+  return row === undefined ? null : String(row.owner)
+}

@@ -1,0 +1,92 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { CountersignError } from '../../errors.ts'
+import { approvalIndexes, type ListIndex, runIndexes } from './indexes.ts'
+import { approvalColumns, type Column, runColumns } from './rows.ts'
+
+/** Raised when older programs could no longer read what this one writes. */
+export const schemaVersion = 1
+
+const tableNames = ['runs', 'journal', 'approvals', 'sessions', 'principals'] as const
+const prefixPattern = /^(?!sqlite_)[a-z_][a-z0-9_]{0,39}$|^$/i
+
+/**
+ * Makes the tables and indexes in an empty database, or finds them there.
+ *
+ * @throws CountersignError UNSUPPORTED_VERSION for tables of a newer program, STORE_UNAVAILABLE for somebody else's,
+ *   INVALID_CONFIGURATION for a prefix that is no name.
+ */
+export function prepareSchema(connection: DatabaseSync, prefix: string, path: string): void {
+  if (!prefixPattern.test(prefix)) {
+    throw new CountersignError(
+      'INVALID_CONFIGURATION',
+      'A table prefix has up to 40 letters, digits and underscores and begins with no digit.',
+    )
+  }
+  connection.exec('BEGIN IMMEDIATE')
+  try {
+    const found = versionOf(connection, prefix)
+    if (found === null) create(connection, prefix, path)
+    else if (found !== schemaVersion) throw otherVersion(found, path)
+    connection.exec('COMMIT')
+  } catch (error) {
+    if (connection.isTransaction) connection.exec('ROLLBACK')
+    throw error
+  }
+}
+
+/** A table with the version, and not `user_version`: with a prefix the database may be shared with other tables. */
+const markOf = (prefix: string) => `${prefix}countersign`
+
+function versionOf(connection: DatabaseSync, prefix: string): number | null {
+  const mark = markOf(prefix)
+  if (!tablesOf(connection).includes(mark.toLowerCase())) return null
+  const version = connection.prepare(`SELECT * FROM ${mark}`).get()?.version
+  return typeof version === 'number' ? version : null
+}
+
+const tablesOf = (connection: DatabaseSync): string[] =>
+  connection
+    .prepare(
+      `SELECT lower(name) AS name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
+    )
+    .all()
+    .map((row) => String(row.name))
+
+function create(connection: DatabaseSync, prefix: string, path: string): void {
+  const ours = tableNames.map((name) => `${prefix}${name}`.toLowerCase())
+  // Without a prefix any table speaks for a file that was named by mistake.
+  const taken = tablesOf(connection).filter((name) => prefix === '' || ours.includes(name))
+  if (taken.length > 0) {
+    throw new CountersignError(
+      'STORE_UNAVAILABLE',
+      `${path} is a database of something else (it has a table ${taken[0]}). Name another file, or give a prefix for Countersign's tables.`,
+    )
+  }
+  connection.exec(definitions(prefix))
+  connection.prepare(`INSERT INTO ${markOf(prefix)} (version) VALUES (?)`).run(schemaVersion)
+}
+
+const otherVersion = (found: number, path: string) =>
+  new CountersignError(
+    'UNSUPPORTED_VERSION',
+    `${path} was made by ${found > schemaVersion ? 'a newer' : 'another'} version of Countersign (format ${found}, this one reads ${schemaVersion}). Use that version, or another file.`,
+  )
+
+const definitions = (prefix: string) => `
+  CREATE TABLE ${markOf(prefix)} (version INTEGER NOT NULL);
+  CREATE TABLE ${prefix}runs (${columnsOf(runColumns)});
+  CREATE TABLE ${prefix}journal (run_id TEXT, seq INTEGER, text TEXT NOT NULL, PRIMARY KEY (run_id, seq)) WITHOUT ROWID;
+  CREATE TABLE ${prefix}approvals (${columnsOf(approvalColumns)});
+  CREATE TABLE ${prefix}sessions (tenant TEXT, id TEXT, owner TEXT NOT NULL, PRIMARY KEY (tenant, id)) WITHOUT ROWID;
+  CREATE TABLE ${prefix}principals (tenant TEXT, id TEXT, name TEXT, PRIMARY KEY (tenant, id)) WITHOUT ROWID;
+  ${runIndexes.map((index) => listIndex(prefix, 'runs', index)).join('\n')}
+  ${approvalIndexes.map((index) => listIndex(prefix, 'approvals', index)).join('\n')}
+  CREATE INDEX ${prefix}runs_wake ON ${prefix}runs (agent_name, wake, id) WHERE wake IS NOT NULL;
+  CREATE INDEX ${prefix}approvals_unheard ON ${prefix}approvals (updated_at, run_id) WHERE unheard = 1;
+`
+
+const columnsOf = <Rec>(columns: readonly Column<Rec>[]) =>
+  columns.map((column) => `${column.name} ${column.type}`).join(', ')
+
+const listIndex = (prefix: string, table: string, { name, equal, sort }: ListIndex) =>
+  `CREATE INDEX ${prefix}${name} ON ${prefix}${table} (${[...equal, sort, 'id'].join(', ')});`

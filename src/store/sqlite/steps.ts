@@ -1,0 +1,55 @@
+import type { RunId } from '../../ids.ts'
+import type { Resolution, RunRecord } from '../records.ts'
+import type { News, Step, StepResult } from '../store.ts'
+import { approvalNews, resolved, toApprovals } from './approvals.ts'
+import type { Work } from './group-commit.ts'
+import { isOver, runNews } from './runs.ts'
+import type { Tables } from './tables.ts'
+
+/** All of a step, or nothing: whoever is not the holder any more, or has not seen the last entry, writes nothing. */
+export function takeStep(tables: Tables, step: Step): Work<StepResult> {
+  const { sql, prefix, runs, approvals } = tables
+  const clearUnheard = `UPDATE ${prefix}approvals SET unheard = 0 WHERE id = ? AND run_id = ? AND unheard = 1`
+  return (tell) => {
+    const run = runs.get(step.runId)
+    if (run === null || run.fence !== step.fence || run.seq !== step.seq) return null
+    const after = afterStep(run, step)
+    runs.update(run, after)
+    for (const entry of step.entries) tables.append(entry)
+    for (const approval of step.propose) {
+      approvals.insert(approval)
+      tell(approvalNews(approval))
+    }
+    for (const id of step.heard) sql(clearUnheard).run(id, step.runId)
+    if (step.cancelPending !== null) cancelPending(tables, step.runId, step.cancelPending, tell)
+    tell(runNews(after))
+    return after
+  }
+}
+
+/** @throws Error when the entries do not follow the step's place one by one: a mistake in the caller's program. */
+export function checkEntries({ runId, seq, entries }: Step): void {
+  const stray = entries.findIndex((entry, index) => entry.runId !== runId || entry.seq !== seq + 1 + index)
+  if (stray >= 0) throw new Error(`Entry ${stray} of a step does not stand at place ${seq + 1 + stray} of ${runId}`)
+}
+
+function afterStep(run: RunRecord, { entries, head, release }: Step): RunRecord {
+  const after = { ...run, ...head, seq: run.seq + entries.length }
+  // A signal came since the holder last looked: it goes round again. For a run that is over there is nothing to see.
+  if (release === null || (run.signals !== release.signals && !isOver(after))) return after
+  return { ...after, lease: null, due: release.due }
+}
+
+function cancelPending(
+  { sql, prefix, approvals }: Tables,
+  runId: RunId,
+  resolution: Resolution,
+  tell: (news: News) => void,
+): void {
+  const pending = `SELECT * FROM ${prefix}approvals INDEXED BY ${prefix}approvals_run WHERE run_id = ? AND status = 'PENDING' ORDER BY created_at, id`
+  for (const approval of toApprovals(sql(pending).all(runId))) {
+    const after = { ...resolved(approval, resolution), unheard: false }
+    approvals.update(approval, after)
+    tell(approvalNews(after))
+  }
+}

@@ -1,0 +1,109 @@
+import type { News, Store } from '../store.ts'
+import { decide, toApprovals, unheardRuns } from './approvals.ts'
+import { type Database, openDatabase } from './database.ts'
+import { closedError, storeError } from './errors.ts'
+import { approvalConditions, approvalSorting, runConditions, runSorting } from './filters.ts'
+import { groupCommit, type Work } from './group-commit.ts'
+import { toEntries, toPrincipals } from './rows.ts'
+import { claimDue, claimOrSignal, createRun, readHistory, renewLease, signalRun } from './runs.ts'
+import { checkEntries, takeStep } from './steps.ts'
+import { tablesOf } from './tables.ts'
+
+export type SqliteOptions = {
+  /** A file, or `:memory:`. Its directory must be there. */
+  readonly path: string
+  /** Begins the names of the tables; none by default. */
+  readonly prefix?: string
+  /** In ms since 1970; the system's by default. */
+  readonly clock?: () => number
+}
+
+/**
+ * Opens a store in a SQLite file, for one server process.
+ *
+ * @throws CountersignError STORE_IN_USE, STORE_UNAVAILABLE, UNSUPPORTED_VERSION or INVALID_CONFIGURATION (the prefix).
+ */
+export async function openSqliteStore({ path, prefix = '', clock = Date.now }: SqliteOptions): Promise<Store> {
+  return sqliteStore(openDatabase(path, prefix), prefix, clock)
+}
+
+/** The store on a database that is open; it closes it. */
+export function sqliteStore(database: Database, prefix: string, clock: () => number): Store {
+  const tables = tablesOf(database, prefix)
+  const { sql, runs, approvals } = tables
+  const sinks = new Set<{ readonly sink: (news: News) => void }>()
+  const commits = groupCommit(database, (news) => {
+    for (const { sink } of sinks) sink(news)
+  })
+  let closed = false
+
+  const write = async <Result>(work: Work<Result>): Promise<Result> => {
+    if (closed) throw closedError()
+    return commits.write(work)
+  }
+  const read = async <Result>(look: () => Result): Promise<Result> => {
+    if (closed) throw closedError()
+    try {
+      return look()
+    } catch (error) {
+      throw storeError(error)
+    }
+  }
+
+  const readEntries = `SELECT run_id AS runId, seq, text FROM ${prefix}journal WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?`
+  const selectApprovals = `SELECT * FROM ${prefix}approvals WHERE id IN (SELECT value FROM json_each(?))`
+  const selectPrincipals = `SELECT tenant, id, name FROM ${prefix}principals WHERE tenant = ? AND id IN (SELECT value FROM json_each(?))`
+  const putPrincipal = `INSERT INTO ${prefix}principals (tenant, id, name) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET name = excluded.name WHERE name IS NOT excluded.name`
+
+  return {
+    description: database.description,
+    now: clock,
+    runs: {
+      create: (run, started) => write(createRun(tables, run, started)),
+      claimOrSignal: (id, lease) => write(claimOrSignal(tables, id, lease)),
+      claimDue: (agentNames, limit, lease) => write(claimDue(tables, agentNames, limit, lease)),
+      renew: (id, fence, until) => write(renewLease(tables, id, fence, until)),
+      signal: (id, cancel) => write(signalRun(tables, id, clock(), cancel)),
+      async step(step) {
+        checkEntries(step)
+        return write(takeStep(tables, step))
+      },
+      get: (id) => read(() => runs.get(id)),
+      list: (filter, order, page) => read(() => runs.page(runConditions(filter), runSorting(order), page)),
+      count: (filter, limit) => read(() => runs.count(runConditions(filter), limit)),
+      history: (tenant, sessionId, requester, limit) =>
+        read(() => readHistory(tables, tenant, sessionId, requester, limit)),
+    },
+    journal: {
+      read: (runId, after, limit) => read(() => toEntries(sql(readEntries).all(runId, after, limit))),
+    },
+    approvals: {
+      get: (id) => read(() => approvals.get(id)),
+      getMany: (ids) => read(() => toApprovals(sql(selectApprovals).all(JSON.stringify(ids)))),
+      list: (filter, order, page) =>
+        read(() => approvals.page(approvalConditions(filter), approvalSorting(order), page)),
+      count: (filter, limit) => read(() => approvals.count(approvalConditions(filter), limit)),
+      decide: (id, tenant, expected, resolution) => write(decide(tables, id, tenant, expected, resolution)),
+      unheard: (before, limit) => read(() => unheardRuns(tables, before, limit)),
+    },
+    principals: {
+      put: ({ tenant, id, name }) => write(() => void sql(putPrincipal).run(tenant, id, name)),
+      getMany: (tenant, ids) => read(() => toPrincipals(sql(selectPrincipals).all(tenant, JSON.stringify(ids)))),
+    },
+    changes(sink) {
+      if (closed) throw closedError()
+      const subscription = { sink }
+      sinks.add(subscription)
+      return { [Symbol.dispose]: () => void sinks.delete(subscription) }
+    },
+    ping: () => read(() => void sql('SELECT 1').get()),
+    async [Symbol.asyncDispose]() {
+      if (closed) return
+      closed = true
+      commits.flush()
+      sinks.clear()
+      database[Symbol.dispose]()
+    },
+  }
+}

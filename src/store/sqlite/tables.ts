@@ -1,0 +1,52 @@
+import type { ApprovalRecord, EntryRecord, RunRecord } from '../records.ts'
+import type { Page } from '../store.ts'
+import type { Database } from './database.ts'
+import type { Condition, Sorting } from './filters.ts'
+import { approvalIndexes, type ListIndex, runIndexes } from './indexes.ts'
+import { type Arm, countArms, mergePage, pageArms } from './lists.ts'
+import { approvalColumns, runColumns, toApproval, toRun } from './rows.ts'
+import { type Table, table } from './table.ts'
+
+/** The tables of one prefix. All of it is synchronous: writes run inside a transaction of the group commit, reads anywhere. */
+export type Tables = {
+  readonly sql: Database['sql']
+  readonly prefix: string
+  readonly runs: Listed<RunRecord>
+  readonly approvals: Listed<ApprovalRecord>
+  /** An entry's place is written once; a second entry there throws. */
+  append(entry: EntryRecord): void
+}
+
+export type Listed<Rec extends { readonly id: string }> = Table<Rec> & {
+  page(conditions: readonly Condition[], sorting: Sorting, page: Page): Rec[]
+  count(conditions: readonly Condition[], limit: number): number
+}
+
+export function tablesOf({ sql }: Pick<Database, 'sql'>, prefix: string): Tables {
+  const insertEntry = `INSERT INTO ${prefix}journal (run_id, seq, text) VALUES (?, ?, ?)`
+
+  function listed<Rec extends { readonly id: string }>(kept: Table<Rec>, indexes: readonly ListIndex[]): Listed<Rec> {
+    const from = { table: kept.name, prefix, indexes }
+    const count = ({ text, values }: Arm, limit: number) => Number(sql(text).get(...values, limit)?.count)
+    return {
+      ...kept,
+      page(conditions, sorting, page) {
+        const shares = pageArms(from, conditions, sorting, page).flatMap(({ text, values }) => sql(text).all(...values))
+        const places = shares.map(({ id, value }) => ({ id: String(id), value: Number(value) }))
+        return mergePage(places, sorting, page).flatMap((id) => kept.get(id) ?? [])
+      },
+      count: (conditions, limit) =>
+        countArms(from, conditions).reduce((sum, arm) => (sum < limit ? sum + count(arm, limit - sum) : sum), 0),
+    }
+  }
+
+  return {
+    sql,
+    prefix,
+    runs: listed(table({ sql }, `${prefix}runs`, runColumns, toRun), runIndexes),
+    approvals: listed(table({ sql }, `${prefix}approvals`, approvalColumns, toApproval), approvalIndexes),
+    append: ({ runId, seq, text }) => {
+      sql(insertEntry).run(runId, seq, text)
+    },
+  }
+}

@@ -1,0 +1,180 @@
+import type { ApprovalId, PrincipalId, RunId } from '../ids.ts'
+import type {
+  ApprovalRecord,
+  ApprovalStatus,
+  ApprovalType,
+  CancelRequest,
+  EntryRecord,
+  HistoryRef,
+  PauseKind,
+  PrincipalRecord,
+  Resolution,
+  RunHead,
+  RunRecord,
+  RunStatus,
+} from './records.ts'
+
+/**
+ * The port behind which everything is kept. Every method is one atomic write or one read of committed data.
+ * A promise that rejects means "outcome unknown" for a write: read before you believe either way.
+ * A promise that resolves is durable: it survives the process and the machine's power.
+ *
+ * @throws CountersignError STORE_UNAVAILABLE from every method while the database cannot be reached.
+ */
+export interface Store extends AsyncDisposable {
+  /** For people, without credentials: `SQLite 3.50 at ./countersign.db`. */
+  readonly description: string
+  /** The clock that leases and deadlines are judged by, in ms since 1970. */
+  now(): number
+  readonly runs: RunStore
+  readonly journal: JournalStore
+  readonly approvals: ApprovalStore
+  readonly principals: PrincipalStore
+  /** Tells of every committed change from now on, also of other processes'. What `sink` throws is not caught. */
+  changes(sink: (news: News) => void): Disposable
+  /** Resolves when the database answers. */
+  ping(): Promise<void>
+}
+
+/** What changed, by id; the record itself is read from the store. `missed` says that news may have been lost. */
+export type News =
+  | { readonly kind: 'run'; readonly id: RunId; readonly seq: number }
+  | { readonly kind: 'approval'; readonly id: ApprovalId; readonly revision: number; readonly runId: RunId }
+  | { readonly kind: 'missed' }
+
+export interface RunStore {
+  /**
+   * Writes a new run with its first entry and, if the session is new, the session with its owner.
+   * Writes nothing when a run of this id stands already, or the session belongs to somebody else.
+   */
+  create(run: RunRecord, started: EntryRecord): Promise<Created>
+  /**
+   * Takes the run's lease when it has none or the old one is over: fence + 1, lease set, due cleared, the record as it then stands
+   * is given. When somebody else holds it, the run is signalled instead (signals + 1, due = now) and null is given. Null for an unknown id too.
+   */
+  claimOrSignal(id: RunId, lease: NewLease): Promise<RunRecord | null>
+  /** Takes up to `limit` leases of runs of these agents that are due or whose lease is over, the longest due first. */
+  claimDue(agentNames: readonly string[], limit: number, lease: NewLease): Promise<RunRecord[]>
+  /** Sets the lease's end and gives the record as it stands; null when the fence has been raised since. */
+  renew(id: RunId, fence: number, until: number): Promise<RunRecord | null>
+  /** signals + 1 and due = now, whatever the status; sets `cancelRequested` if given and none stands yet and the run is not over. Null for an unknown id. */
+  signal(id: RunId, cancel?: CancelRequest): Promise<RunRecord | null>
+  /** One transaction that writes all of a step or nothing. */
+  step(step: Step): Promise<StepResult>
+  get(id: RunId): Promise<RunRecord | null>
+  list(filter: RunFilter, order: RunOrder, page: Page): Promise<RunRecord[]>
+  /** Counts up to `limit`. */
+  count(filter: RunFilter, limit: number): Promise<number>
+  /** The COMPLETED runs of a session, oldest first, with their last entry's place; at most `limit`, the newest ones. Null when the session is another requester's. */
+  history(tenant: string, sessionId: string, requester: PrincipalId, limit: number): Promise<HistoryRef[] | null>
+}
+
+export type Created =
+  | { readonly outcome: 'created'; readonly run: RunRecord }
+  | { readonly outcome: 'exists'; readonly run: RunRecord }
+  | { readonly outcome: 'session-taken' }
+
+export type NewLease = { readonly owner: string; readonly now: number; readonly until: number }
+
+/** What one step of a run writes. Its first write is the run, matched by id, fence and seq; no match, and nothing is written. */
+export type Step = {
+  readonly runId: RunId
+  readonly fence: number
+  /** The run's `seq` before the step; the entries follow it without a gap. */
+  readonly seq: number
+  readonly entries: readonly EntryRecord[]
+  readonly head: RunHead
+  readonly propose: readonly ApprovalRecord[]
+  /** Approvals whose decision these entries journal: their `unheard` mark is cleared (no new revision). */
+  readonly heard: readonly ApprovalId[]
+  /** The run ends: every approval of it that is still PENDING gets this resolution, by the rules of {@link ApprovalStore.decide}, heard at once. */
+  readonly cancelPending: Resolution | null
+  /** Gives up the lease in the same transaction, if no signal came since the holder last looked; `due` is when to look again. Null keeps it. */
+  readonly release: Release | null
+}
+export type Release = { readonly signals: number; readonly due: number | null }
+/** `run` is the record after the step; its lease is null when it was released. Null: not the holder any more, nothing was written. */
+export type StepResult = RunRecord | null
+
+export interface JournalStore {
+  /** Entries with a place after `after`, in order, at most `limit`. */
+  read(runId: RunId, after: number, limit: number): Promise<EntryRecord[]>
+}
+
+export interface ApprovalStore {
+  get(id: ApprovalId): Promise<ApprovalRecord | null>
+  /** In no particular order; ids that are not there are left out. */
+  getMany(ids: readonly ApprovalId[]): Promise<ApprovalRecord[]>
+  list(filter: ApprovalFilter, order: ApprovalOrder, page: Page): Promise<ApprovalRecord[]>
+  count(filter: ApprovalFilter, limit: number): Promise<number>
+  /**
+   * The conditional write. Wins only while everything in `expected` holds; then status, resolution, revision + 1, updatedAt, `unheard`
+   * and one more change of the history are written. Gives the record as it stands afterwards, null when there is none in this tenant.
+   */
+  decide(id: ApprovalId, tenant: string, expected: Expected, resolution: Resolution): Promise<Decided>
+  /** Runs that have had an unheard approval since before `before`: their signal was lost. At most `limit`. */
+  unheard(before: number, limit: number): Promise<RunId[]>
+}
+
+/** What must hold for a decision to win: the status is PENDING, and the rest where given. */
+export type Expected = {
+  readonly fingerprint?: string
+  readonly revision?: number
+  /** 'open': no deadline, or one later than `at`. 'passed': a deadline at or before `at`. */
+  readonly deadline?: { readonly is: 'open' | 'passed'; readonly at: number }
+}
+export type Decided = { readonly won: boolean; readonly approval: ApprovalRecord | null }
+
+export interface PrincipalStore {
+  /** Keeps the name a principal had when it last started or decided something. */
+  put(principal: PrincipalRecord): Promise<void>
+  getMany(tenant: string, ids: readonly PrincipalId[]): Promise<PrincipalRecord[]>
+}
+
+/**
+ * A keyset page. `after`/`before` are the sort keys of a record; `backward` takes the page's records from the end (they still come in order).
+ */
+export type Page = {
+  readonly limit: number
+  readonly after?: Key | null
+  readonly before?: Key | null
+  readonly backward?: boolean
+}
+/** The sort value (null sorts last, whatever the direction) and the id that breaks ties. */
+export type Key = { readonly value: number | null; readonly id: string }
+
+/** Newest and oldest by createdAt. */
+export type RunOrder = 'NEWEST_FIRST' | 'OLDEST_FIRST'
+/** Newest and oldest by createdAt, soonest by expiresAt, recently by the resolution's `at`. Ties by id, in the same direction. */
+export type ApprovalOrder = 'OLDEST_FIRST' | 'NEWEST_FIRST' | 'EXPIRES_SOONEST' | 'RECENTLY_RESOLVED'
+
+/** Who asks sees: everything of the tenant, or only what they requested, and with `gated` also every run that has approvals. */
+export type Visible = { readonly tenant: string; readonly requestedBy?: PrincipalId; readonly gated?: boolean }
+
+/** Members that are left out do not restrict; an empty list matches nothing. Times: `after` inclusive, `before` exclusive. */
+export type RunFilter = {
+  readonly visible: Visible
+  readonly status?: readonly RunStatus[]
+  readonly agentName?: readonly string[]
+  readonly sessionId?: string
+  readonly requestedBy?: readonly PrincipalId[]
+  readonly createdAfter?: number
+  readonly createdBefore?: number
+}
+
+export type ApprovalFilter = {
+  /** `gated` has no meaning here. */
+  readonly visible: Visible
+  readonly status?: readonly ApprovalStatus[]
+  readonly type?: readonly ApprovalType[]
+  readonly kind?: readonly PauseKind[]
+  readonly agentName?: readonly string[]
+  readonly toolName?: readonly string[]
+  readonly runId?: RunId
+  readonly requestedBy?: readonly PrincipalId[]
+  readonly resolvedBy?: readonly PrincipalId[]
+  readonly createdAfter?: number
+  readonly createdBefore?: number
+  readonly resolvedAfter?: number
+  readonly resolvedBefore?: number
+}
