@@ -8,8 +8,8 @@ export type LoadedAgents = Disposable & {
   readonly agents: readonly Agent[]
   /** One line for each model that answers. */
   readonly models: readonly string[]
-  /** Whether these are the demo's. */
-  readonly demo: boolean
+  /** The file of the demo's data, when these are the demo's agents. */
+  readonly demoDatabase: string | null
 }
 
 /**
@@ -20,12 +20,14 @@ export type LoadedAgents = Disposable & {
 export async function loadAgents(config: Config): Promise<LoadedAgents> {
   if (config.AGENTS === undefined) {
     const { demoAgents } = await import('../demo/agents.ts')
-    const demo = demoAgents({ database: config.DEMO_DATABASE, env: config })
-    return { agents: demo.agents, models: [demo.modelNotice], demo: true, [Symbol.dispose]: () => demo[Symbol.dispose]() }
+    const { demoDatabasePath } = await import('../demo/database.ts')
+    const database = demoDatabasePath(config.DATABASE_URL, config)
+    const demo = demoAgents({ database, env: config })
+    return { agents: demo.agents, models: [demo.modelNotice], demoDatabase: database, [Symbol.dispose]: () => demo[Symbol.dispose]() }
   }
   const agents = exportedAgents(await importAgents(config.AGENTS), config.AGENTS)
   const models = agents.map(({ name, model }) => `${name}: ${model.modelId} of ${model.provider}`)
-  return { agents, models, demo: false, [Symbol.dispose]() {} }
+  return { agents, models, demoDatabase: null, [Symbol.dispose]() {} }
 }
 
 async function importAgents(path: string): Promise<Record<string, unknown>> {

@@ -4,5 +4,5 @@ import { Command } from 'commander'
 export const demoCommand = (): Command =>
   new Command('demo').description('play the whole story in the terminal').action(async () => {
     const { playStory } = await import('../demo/story.ts')
-    await playStory()
+    process.exitCode = await playStory()
   })

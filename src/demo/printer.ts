@@ -12,6 +12,6 @@ export function createPrinter(stream: NodeJS.WritableStream): Printer {
   const bold = (text: string) => styleText('bold', text, { stream })
   return {
     title: (text) => void stream.write(`\n${bold(text)}\n`),
-    line: (who, what) => void stream.write(`  ${bold(who.padEnd(8))}${what}\n`),
+    line: (who, what) => void stream.write(`  ${bold(who.padEnd(10))}${what}\n`),
   }
 }

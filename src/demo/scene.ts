@@ -69,6 +69,14 @@ export class Scene implements AsyncDisposable {
     }
   }
 
+  /** From here on the run holds nothing: no timer, no memory, no lease. */
+  async untilPaused(runId: string): Promise<void> {
+    for await (const { runEvents: event } of this.#riley.watch(watchRun, { runId })) {
+      if (event.__typename === 'RunPaused') return this.#out.line('Run', 'is paused')
+    }
+    throw new Error('The run ended without a pause.')
+  }
+
   /** Follows the run to its end. */
   async untilOver(runId: string, toolName: string): Promise<void> {
     for await (const { runEvents: event } of this.#riley.watch(watchRun, { runId })) {

@@ -55,7 +55,7 @@ async function play(folder: string, out: Printer): Promise<void> {
     out.title('Act 3: a crash between pause and decision')
     crashed = await propose(scene, shop, 'u_6', out)
     await server.kill()
-    out.line('Server', `is killed (SIGKILL) while the run waits`)
+    out.line('Server', 'is killed (SIGKILL)')
   }
   await using server = await startServer()
   out.line('Server', `starts again on the same files, process ${server.pid}`)
@@ -70,12 +70,13 @@ async function play(folder: string, out: Printer): Promise<void> {
   checkRows(shop, 'u_6', 'gone', out)
 }
 
-/** Riley's request, up to the moment when the approval stands on Ada's list. */
+/** Riley's request, up to the pause, with the approval on Ada's list. */
 async function propose(scene: Scene, shop: DatabaseSync, userId: string, out: Printer): Promise<AskedFragment> {
   const list = await scene.watchPending()
   const runId = await scene.start(`Delete all data for user ${userId}`)
   const approval = await list.next(runId)
   out.line('Ada', `sees it arrive: ${describe(approval)}`)
+  await scene.untilPaused(runId)
   checkRows(shop, userId, 'there', out)
   return approval
 }
@@ -89,7 +90,7 @@ function checkRows(shop: DatabaseSync, userId: string, expected: 'there' | 'gone
     Number(shop.prepare(`SELECT count(*) AS n FROM ${table} WHERE ${column} = ?`).get(userId)?.n)
   const users = count('users', 'id')
   const orders = count('orders', 'user_id')
-  out.line('Rows', `of ${userId}: ${users} user, ${orders} orders`)
+  out.line('Rows', `of ${userId}: ${users} user${users === 1 ? '' : 's'}, ${orders} orders`)
   const right = expected === 'gone' ? users === 0 && orders === 0 : users === 1 && orders > 0
   if (!right) throw new Error(`the rows of ${userId} should be ${expected}.`)
 }

@@ -29,7 +29,7 @@ export type Drive = {
   lose(): void
   /** Makes the lease last longer; rejects while the store does not answer. */
   renew(): Promise<void>
-  /** The last journal entry this holder knows of. */
+  /** The last journal entry that is known to be written. */
   seq(): number
 }
 
@@ -300,7 +300,7 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
         lose()
       }
     },
-    seq: () => lease.state.seq,
+    seq: () => lease.run.seq,
   }
 }
 

@@ -158,13 +158,14 @@ export function holdLease(
       const asked = performance.now()
       const renewed = await store.runs.renew(run.id, run.fence, store.now() + leaseMs)
       if (!renewed) {
-        stopped.abort()
+        stopped.abort('lost')
         throw lost()
       }
       heldUntil = asked + leaseMs
       return renewed.signals !== signalsSeen
     },
-    stop: () => stopped.abort(),
+    // A reason, because without one each abort makes a DOMException with its stack.
+    stop: () => stopped.abort('stopped'),
   }
 }
 

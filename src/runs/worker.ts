@@ -168,7 +168,7 @@ export function createWorker(engine: WorkerEngine): Worker {
   }
 
   function hear(news: News) {
-    // Own steps bring news of entries that are not yet taken in; a signal brings none.
+    // A step of our own brings news of entries beyond those; a signal brings none.
     if (news.kind !== 'run') return
     const working = active.get(news.id)
     if (working && 'poke' in working && news.seq <= working.seq()) working.poke()

@@ -36,7 +36,7 @@ const shape = z.object({
   ANTHROPIC_API_KEY: z.string().optional(),
   ALLOW_SELF_APPROVAL: yesOrNo.default(false),
   AGENTS: z.string().optional(),
-  DEMO_DATABASE: z.string().default('./countersign-demo.db'),
+  DEMO_DATABASE: z.string().optional(),
   MAX_MESSAGE_BYTES: whole(1, 1e9, 'must be a number of bytes').default(defaultSettings.limits.message),
   MAX_CONCURRENT_RUNS: whole(1, 1e6, 'must be a number from 1').default(defaultSettings.maxConcurrentRuns),
   LEASE_MS: whole(100, 3_600_000, 'must be a number of milliseconds from 100 to 3600000').default(defaultSettings.leaseMs),

@@ -4,9 +4,10 @@ import type { ServerPlugin } from './http-context.ts'
 /** A POST carries JSON and nothing else: a browser sends forms across sites without asking first, JSON it does not. */
 export const useJsonOnly = (): ServerPlugin => ({
   onRequestParse({ request, endResponse }) {
+    if (request.method !== 'POST') return
     const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
-    if (request.method === 'POST' && type !== 'application/json') {
-      endResponse(errorResponse(415, 'BAD_REQUEST', 'Send the request as JSON, with Content-Type: application/json.'))
-    }
+    if (type === 'application/json') return
+    const message = 'Send the request as JSON, with Content-Type: application/json.'
+    endResponse(errorResponse(type === undefined ? 400 : 415, 'BAD_USER_INPUT', message))
   },
 })

@@ -20,11 +20,11 @@ export const useMasking = (log: Logger): ServerPlugin => ({
   },
 })
 
-/** Yoga has codes of its own; callers are promised ours only. */
+/** Yoga has codes of its own; callers are promised ours only. They are about the request, so that no client takes 200 for them. */
 function inOurWords(error: GraphQLError): GraphQLError {
   const { code, http } = error.extensions
-  const own = ['BAD_REQUEST', 'REQUEST_ENTITY_TOO_LARGE', 'OPERATION_RESOLUTION_FAILURE'].includes(String(code))
-  return own ? new GraphQLError(error.message, { extensions: { code: 'BAD_USER_INPUT', http } }) : error
+  if (!['BAD_REQUEST', 'REQUEST_ENTITY_TOO_LARGE', 'OPERATION_RESOLUTION_FAILURE'].includes(String(code))) return error
+  return new GraphQLError(error.message, { extensions: { code: 'BAD_USER_INPUT', http: { ...http, spec: false } } })
 }
 
 /** A request that was not executed says so by its HTTP status; `spec` leaves 200 for clients that accept application/json only. */

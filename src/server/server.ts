@@ -51,6 +51,8 @@ export type Server = AsyncDisposable & {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Refuses new work, completes subscriptions, lets requests under way finish, hands the runs back and closes the database. */
   close(): Promise<void>
+  /** How many subscriptions are open now, over SSE and WebSocket. */
+  readonly liveSubscriptions: number
   /** The operations of the API as a given principal, without HTTP. Call `start` or `listen` first. */
   readonly runs: {
     readonly start: As<typeof startRun>
@@ -125,7 +127,8 @@ export function createServer(options: ServerOptions): Server {
     await using opened = new AsyncDisposableStack()
     const store = opened.use(await openStore(database))
     const hub = opened.use(createHub(store))
-    const worker = opened.use(createWorker({ store, hub, agents, settings, log }))
+    const worker = createWorker({ store, hub, agents, settings, log })
+    opened.defer(() => worker.stop(graceMs / 4))
     await worker.start()
     resources.use(opened.move())
     engine = { store, hub, worker, agents, settings, log }
@@ -140,7 +143,10 @@ export function createServer(options: ServerOptions): Server {
     async listen({ port = 4000, host = '127.0.0.1' } = {}) {
       if (open && !isLoopback(host)) throw openBeyondLoopback(host)
       await server.start()
-      const http = createHttpServer((request, response) => void activity.track(Promise.resolve(pipeline(request, response))))
+      const http = createHttpServer((request, response) => {
+        if (!hasUrl(request)) return void response.writeHead(400, { connection: 'close' }).end()
+        void activity.track(Promise.resolve(pipeline(request, response)))
+      })
       http.on('upgrade', server.handleUpgrade)
       const url = await listenOn(http, port, host)
       loopbackOnly = isLoopback(host) && (httpServers.length === 0 || loopbackOnly)
@@ -155,6 +161,9 @@ export function createServer(options: ServerOptions): Server {
       return closing
     },
     [Symbol.asyncDispose]: () => server.close(),
+    get liveSubscriptions() {
+      return live.size
+    },
     runs: { start: as(startRun), continue: as(continueRun), cancel: as(cancelRun), get: as(getRun), list: as(listRuns) },
     approvals: { list: as(listApprovals), get: as(getApproval), resolve: as(resolveApproval) },
   }
@@ -170,6 +179,9 @@ const storeRefusal = (engine: Engine): Promise<string | null> =>
     ),
     new Promise<string>((resolve) => setTimeout(resolve, 2_000, 'the database does not answer').unref()),
   ])
+
+/** Host and path come as they were sent; what makes no URL together would be answered with a stack trace. */
+const hasUrl = ({ headers, url }: IncomingMessage) => URL.canParse(`http://${headers.host ?? 'localhost'}${url}`)
 
 const openBeyondLoopback = (host: string) =>
   new CountersignError(

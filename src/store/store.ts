@@ -59,7 +59,7 @@ export interface RunStore {
   renew(id: RunId, fence: number, until: number): Promise<RunRecord | null>
   /** signals + 1 and due = now, whatever the status; sets `cancelRequested` if given and none stands yet and the run is not over. Null for an unknown id. */
   signal(id: RunId, cancel?: CancelRequest): Promise<RunRecord | null>
-  /** One transaction that writes all of a step or nothing. */
+  /** One transaction that writes all of a step or nothing. A step without entries is no news of its run. */
   step(step: Step): Promise<StepResult>
   get(id: RunId): Promise<RunRecord | null>
   list(filter: RunFilter, order: RunOrder, page: Page): Promise<RunRecord[]>

@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** How the server answers one request. */
-export type Reply =
+/** How the server answers one request, and what it waits for before it does. */
+export type Reply = Answer & { readonly after?: PromiseLike<unknown> }
+type Answer =
   | {
       readonly text?: string
       readonly calls?: readonly { readonly id: string; readonly name: string; readonly arguments: string }[]
@@ -47,7 +48,8 @@ export async function openAiServer(replies: readonly Reply[]) {
     if (request.method !== 'POST' || request.url !== '/v1/chat/completions')
       return fail(response, { status: 404, message: `No ${request.url}` })
     requests.push(await readBody(request))
-    const reply = left.next().value ?? { status: 400, message: `Request ${requests.length} was not expected.` }
+    const reply: Reply = left.next().value ?? { status: 400, message: `Request ${requests.length} was not expected.` }
+    await reply.after
     if ('status' in reply) return fail(response, reply)
     await stream(response, reply)
   })
@@ -67,7 +69,7 @@ export async function openAiServer(replies: readonly Reply[]) {
 
 const readBody = async (request: IncomingMessage): Promise<ChatRequest> => JSON.parse(await text(request))
 
-function fail(response: ServerResponse, { status, message, retryAfter }: Extract<Reply, { status: number }>) {
+function fail(response: ServerResponse, { status, message, retryAfter }: Extract<Answer, { status: number }>) {
   const headers = {
     'content-type': 'application/json',
     ...(retryAfter !== undefined && { 'retry-after': `${retryAfter}` }),
@@ -77,7 +79,7 @@ function fail(response: ServerResponse, { status, message, retryAfter }: Extract
     .end(JSON.stringify({ error: { message, type: 'error', param: null, code: null } }))
 }
 
-async function stream(response: ServerResponse, reply: Exclude<Reply, { status: number }>) {
+async function stream(response: ServerResponse, reply: Exclude<Answer, { status: number }>) {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   const send = (data: unknown) => write(response, `data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`)
   await send(chunk({ role: 'assistant', content: '' }))

@@ -4,67 +4,113 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** How an approval stands. Once it is not PENDING it never changes again. */
 export type ApprovalStatus =
+  /** Approved: the call may run, once. */
   | 'APPROVED'
+  /** The run ended first: the call never runs. */
   | 'CANCELLED'
+  /** Nobody decided before `expiresAt`: the call never runs. */
   | 'EXPIRED'
+  /** Waits for a decision. */
   | 'PENDING'
+  /** Rejected: the call never runs. */
   | 'REJECTED';
 
+/** The call goes on. */
 export type ApproveInput = {
+  /** The call's arguments as edited, all of them; as proposed when left out. The model is told that they were edited. */
   arguments?: Record<string, unknown> | null | undefined;
+  /** For EXTERNAL_EXECUTION, and required there: how the call ended elsewhere. */
   outcome?: CallOutcomeInput | null | undefined;
+  /** For USER_INPUT, and required there: the fields that a person fills. */
   values?: Record<string, unknown> | null | undefined;
 };
 
+/** The call was made elsewhere and failed. */
 export type CallFailureInput = {
+  /** What went wrong, as the model is told. */
   message: string;
 };
 
+/** How a call ended that was made elsewhere: exactly one of these. */
 export type CallOutcomeInput =
-  {   failure: CallFailureInput; success?: never; }
-  |  { failure?: never;   success: CallSuccessInput; };
+  {   /** It failed. */
+  failure: CallFailureInput; success?: never; }
+  |  { failure?: never;   /** It succeeded. */
+  success: CallSuccessInput; };
 
+/** The call was made elsewhere and succeeded. */
 export type CallSuccessInput = {
+  /** What it gave; null when nothing. */
   result?: unknown;
 };
 
+/** What is decided on a call: exactly one of these. */
 export type DecisionInput =
-  {   approve: ApproveInput; reconcile?: never; reject?: never; }
-  |  { approve?: never;   reconcile: ReconcileInput; reject?: never; }
-  |  { approve?: never; reconcile?: never;   reject: RejectInput; };
+  {   /** It goes on. */
+  approve: ApproveInput; reconcile?: never; reject?: never; }
+  |  { approve?: never;   /** For RECONCILIATION, and the only decision there: what became of it. */
+  reconcile: ReconcileInput; reject?: never; }
+  |  { approve?: never; reconcile?: never;   /** It never runs. */
+  reject: RejectInput; };
 
+/** What became of an interrupted call: exactly one of these. */
 export type ReconcileInput =
-  {   happened: CallOutcomeInput; runAgain?: never; }
-  |  { happened?: never;   runAgain: RunAgainInput; };
+  {   /** It happened, with this outcome, and is not made again. */
+  happened: CallOutcomeInput; runAgain?: never; }
+  |  { happened?: never;   /** It did not happen, or may happen again. */
+  runAgain: RunAgainInput; };
 
+/** The call never runs. */
 export type RejectInput = {
+  /** Why, as the model is told. What is for people only goes into the note. */
   message?: string | null | undefined;
 };
 
+/** An interrupted call is made again. */
 export type RunAgainInput = {
+  /** Must be true: it may then have happened twice. */
   confirm: boolean;
 };
 
+/** How far a run is. */
 export type RunStatus =
+  /** Over, because somebody said so. */
   | 'CANCELLED'
+  /** Over: the model said its last word, in `output`. */
   | 'COMPLETED'
+  /** Over, by an error. After MODEL_ERROR or STORE_ERROR it can be continued. */
   | 'FAILED'
+  /** Waits for people: see `requirements`. It may wait for as long as it takes. */
   | 'PAUSED'
+  /** Under way, or about to be. */
   | 'RUNNING';
 
+/** Why a snapshot was sent. */
 export type SnapshotReason =
+  /** The subscription begins. */
   | 'INITIAL'
+  /** Changes may have been missed: it replaces all that was sent before. */
   | 'RESYNC';
 
+/** How far a tool call is. */
 export type ToolCallStatus =
+  /** Not made: the run ended first. */
   | 'CANCELLED'
+  /** Not made: nobody decided in time. */
   | 'EXPIRED'
+  /** Made or tried; `error` says what went wrong. */
   | 'FAILED'
+  /** Not made: it was decided against. */
   | 'REJECTED'
+  /** Being made. */
   | 'RUNNING'
+  /** Made; `result` is what it gave. */
   | 'SUCCEEDED'
+  /** Started, and its end is not on record: nobody here knows whether it happened. */
   | 'UNKNOWN'
+  /** Not made yet: it waits for a decision, or for its turn. */
   | 'WAITING';
 
 export type StartRunMutationVariables = Exact<{
@@ -126,6 +172,7 @@ export type WatchRunSubscription = { runEvents:
     | { __typename: 'TextDelta' }
     | { __typename: 'ToolCallFinished', toolCall: { toolName: string, status: ToolCallStatus, result: unknown, error: string | null } }
     | { __typename: 'ToolCallStarted', toolCall: { toolName: string } }
+    | { __typename: 'ToolCallsDecided' }
     | { __typename: 'ToolCallsProposed' }
    };
 

@@ -22,7 +22,8 @@ export function takeStep(tables: Tables, step: Step): Work<StepResult> {
     }
     for (const id of step.heard) sql(clearUnheard).run(id, step.runId)
     if (step.cancelPending !== null) cancelPending(tables, step.runId, step.cancelPending, tell)
-    tell(runNews(after))
+    // Letting go of a lease is no news: whoever heard it would look for nothing.
+    if (step.entries.length > 0) tell(runNews(after))
     return after
   }
 }

@@ -1,0 +1,64 @@
+import { Command } from 'commander'
+import { readConfig } from '../server/config.ts'
+import { createLog } from '../server/log.ts'
+import { createServer, type Server } from '../server/server.ts'
+import { type LoadedAgents, loadAgents } from './agents.ts'
+import { stop } from './fail.ts'
+import { firstStepsOf, firstStepsOfDemo } from './first-steps.ts'
+
+/** Serves until it is told to end. */
+export const startCommand = (): Command => new Command('start').description('start the server').action(start)
+
+async function start(): Promise<void> {
+  const read = readConfig(process.env)
+  if ('mistakes' in read) return stop(read.mistakes)
+  const { config } = read
+  const loaded = await loadAgents(config)
+  const server = createServer({
+    agents: loaded.agents,
+    database: config.DATABASE_URL,
+    allowSelfApproval: config.ALLOW_SELF_APPROVAL,
+    leaseMs: config.LEASE_MS,
+    maxConcurrentRuns: config.MAX_CONCURRENT_RUNS,
+    limits: { message: config.MAX_MESSAGE_BYTES },
+    graceMs: config.GRACE_MS,
+    logger: createLog(config.LOG_LEVEL),
+  })
+  endOnSignal(server, loaded)
+  const { url } = await server.listen({ port: config.PORT, host: config.HOST })
+  console.log(notice(url, config.DATABASE_URL, loaded))
+}
+
+/** The first signal lets what is under way finish, the second ends at once. */
+function endOnSignal(server: Server, agents: LoadedAgents): void {
+  let ending = false
+  const end = async (signal: NodeJS.Signals) => {
+    if (ending) process.exit(signal === 'SIGINT' ? 130 : 143)
+    ending = true
+    await server.close()
+    agents[Symbol.dispose]()
+    process.exit(0)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end)
+}
+
+function notice(url: string, database: string, { agents, models, demoDatabase }: LoadedAgents): string {
+  const key = `start-${Date.now().toString(36)}`
+  const [first] = agents
+  const steps =
+    demoDatabase !== null
+      ? firstStepsOfDemo(demoDatabase, key, first?.model.modelId === 'scripted')
+      : first
+        ? firstStepsOf(first, key)
+        : []
+  return `
+Countersign at ${url}
+  GraphQL    ${url}/graphql (in a browser: GraphiQL; subscriptions over SSE and WebSocket too)
+  Access     OPEN: no authentication. Everyone on this machine has all rights and may approve their own requests.
+  Database   ${database}${demoDatabase === null ? '' : `, the demo's users and orders in ${demoDatabase}`}
+  Model      ${models.join('; ')}
+
+Paste these into GraphiQL, one after the other:
+${steps.map(({ what, operation }, index) => `\n# ${index + 1}. ${what}\n${operation}`).join('\n')}
+`
+}

@@ -1,0 +1,213 @@
+import { setImmediate } from 'node:timers/promises'
+import fc from 'fast-check'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { CountersignError } from '../../src/errors.ts'
+import { newRunId } from '../../src/ids.ts'
+import { type PendingEvent, watchPendingApprovals } from '../../src/live/pending-approvals.ts'
+import type { ApprovalRecord } from '../../src/store/records.ts'
+import type { News, Store } from '../../src/store/store.ts'
+import {
+  approver,
+  countingHub,
+  manualFeed,
+  openScene,
+  pendingApproval,
+  requester,
+  resolution,
+  type Scene,
+} from './scene.ts'
+
+// Time is a list of gates: a read begins and ends behind one, a piece of news comes through one, and they open in any order.
+// The only timer, of a store that is away, goes off when the test says so.
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+afterEach(() => void vi.useRealTimers())
+
+const deeds = ['create', 'touch', 'decide', 'again', 'lose', 'break', 'tick'] as const
+const action = fc.record({
+  do: fc.oneof(
+    { arbitrary: fc.constantFrom(...deeds), weight: 5 },
+    { arbitrary: fc.constantFrom('create' as const, 'decide' as const), weight: 5 },
+    { arbitrary: fc.constantFrom('pull' as const), weight: 4 },
+    { arbitrary: fc.constantFrom('open' as const), weight: 12 },
+  ),
+  pick: fc.nat(1_000),
+})
+type Action = typeof action extends fc.Arbitrary<infer Value> ? Value : never
+
+test('a client that applies the events has what the store has, whatever the order of things', async () => {
+  await using scene = await openScene()
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(action, { maxLength: 150, size: 'max' }),
+      fc.constantFrom(2, 1_000),
+      async (actions, first) => {
+        const world = slowWorld(scene)
+        const watched = watchPendingApprovals(world.engine, approver, { first })
+        const client = checkingClient()
+        let pulling = false
+        let failed: unknown
+        const pull = () => {
+          if (pulling) return
+          pulling = true
+          watched
+            .next()
+            .then(({ value }) => client.apply(value, world.goneAtSnapshot()))
+            .catch((error) => {
+              failed ??= error
+            })
+            .finally(() => {
+              pulling = false
+            })
+        }
+        for (const { do: what, pick } of actions) {
+          if (what === 'pull') pull()
+          else world.act(what, pick)
+          await setImmediate()
+          if (failed) throw failed
+        }
+        while (!pulling || world.isBusy()) {
+          pull()
+          world.finish()
+          await setImmediate()
+          if (failed) throw failed
+        }
+        client.compare(world.pending())
+        await watched.return?.()
+        expect(world.listeners()).toBe(0)
+      },
+    ),
+    { numRuns: 1_000 },
+  )
+})
+
+/** Approvals whose reads and news take as long as the test likes. */
+function slowWorld({ store }: Scene) {
+  type Gate = { readonly open: () => void; readonly news: boolean }
+  const records = new Map<string, ApprovalRecord>()
+  const gates: Gate[] = []
+  const feed = manualFeed()
+  const runId = newRunId()
+  let failing = false
+  let gone: ReadonlySet<string> = new Set()
+
+  const gate = () => new Promise<void>((open) => gates.push({ open, news: false }))
+  const tell = (news: News) => void gates.push({ open: () => feed.tell(news), news: true })
+  async function read<Value>(look: () => Value): Promise<Value> {
+    await gate()
+    if (failing) {
+      failing = false
+      throw new CountersignError('STORE_UNAVAILABLE', 'away')
+    }
+    const value = look()
+    await gate()
+    return value
+  }
+  const write = (record: ApprovalRecord) => {
+    records.set(record.id, record)
+    tell({ kind: 'approval', id: record.id, revision: record.revision, runId })
+  }
+  const pending = () => [...records.values()].filter(({ status }) => status === 'PENDING')
+  const approvals: Store['approvals'] = {
+    ...store.approvals,
+    get: (id) => read(() => records.get(id) ?? null),
+    getMany: (ids) => read(() => ids.flatMap((id) => records.get(id) ?? [])),
+    list: (_filter, _order, { limit }) =>
+      read(() => {
+        gone = new Set(records.keys()).difference(new Set(pending().map(({ id }) => id)))
+        return pending().slice(0, limit)
+      }),
+  }
+  const { hub, listeners } = countingHub(feed)
+  const of = { id: runId, tenant: 'default', agentName: 'support', requestedBy: requester.id }
+
+  return {
+    engine: { store: { ...store, approvals }, hub },
+    listeners,
+    pending,
+    /** What was decided when the last snapshot was read. */
+    goneAtSnapshot: () => gone,
+    act(what: Exclude<Action['do'], 'pull'>, pick: number) {
+      const choose = <Item>(items: readonly Item[]) => items[pick % Math.max(1, items.length)]
+      const at = records.size
+      const one = choose(pending())
+      if (what === 'create') write(pendingApproval(of, 2, at, at))
+      if (what === 'touch' && one) write({ ...one, revision: one.revision + 1 })
+      if (what === 'decide' && one) {
+        write({ ...one, status: 'APPROVED', revision: one.revision + 1, resolution: resolution('APPROVED', at) })
+      }
+      const any = choose([...records.values()])
+      if (what === 'again' && any) {
+        tell({ kind: 'approval', id: any.id, revision: 1 + (pick % any.revision), runId })
+      }
+      const news = choose(gates.filter((gate) => gate.news))
+      if (what === 'lose' && news) {
+        gates.splice(gates.indexOf(news), 1)
+        tell({ kind: 'missed' })
+      }
+      if (what === 'break') failing = true
+      if (what === 'tick') vi.runAllTimers()
+      if (what === 'open') gates.splice(pick % Math.max(1, gates.length), 1)[0]?.open()
+    },
+    isBusy: () => gates.length > 0 || vi.getTimerCount() > 0,
+    finish() {
+      failing = false
+      vi.runAllTimers()
+      for (const { open } of gates.splice(0)) open()
+    },
+  }
+}
+
+/** A client that applies the events and says where they break a promise. */
+function checkingClient() {
+  const known = new Map<string, number>()
+  const highest = new Map<string, number>()
+  const removed = new Set<string>()
+  let complete = false
+
+  function see({ id, revision }: ApprovalRecord) {
+    expect(removed, 'what was removed does not come back').not.toContain(id)
+    expect(revision, 'revisions do not fall').toBeGreaterThanOrEqual(highest.get(id) ?? 0)
+    highest.set(id, revision)
+  }
+
+  return {
+    apply(event: PendingEvent, gone: ReadonlySet<string>) {
+      if (event.__typename === 'PendingApprovalsSnapshot') {
+        expect(event.reason).toBe(highest.size === 0 && known.size === 0 ? event.reason : 'RESYNC')
+        known.clear()
+        complete = !event.hasNextPage
+        for (const approval of event.approvals) {
+          see(approval)
+          known.set(approval.id, approval.revision)
+        }
+        return
+      }
+      const { id, revision } = event.approval
+      see(event.approval)
+      expect(revision, 'each revision at most once').toBeGreaterThan(known.get(id) ?? 0)
+      if (event.__typename !== 'PendingApprovalRemoved') {
+        expect(gone, 'what was decided before the snapshot is not told as pending after it').not.toContain(id)
+      }
+      switch (event.__typename) {
+        case 'PendingApprovalAdded':
+          expect(known.has(id), 'added is what was not known').toBe(false)
+          known.set(id, revision)
+          break
+        case 'PendingApprovalChanged':
+          expect(known.has(id), 'changed is what was known').toBe(true)
+          known.set(id, revision)
+          break
+        case 'PendingApprovalRemoved':
+          known.delete(id)
+          removed.add(id)
+      }
+    },
+    /** All of it if the last snapshot was whole; else what the client knows is so, and the window is in it. */
+    compare(pending: readonly ApprovalRecord[]) {
+      const standing = pending.map(({ id, revision }) => [id, revision] as const)
+      const seen = complete ? standing : standing.filter(([id], index) => index < 2 || known.has(id))
+      expect(Object.fromEntries(known)).toEqual(Object.fromEntries(seen))
+    },
+  }
+}

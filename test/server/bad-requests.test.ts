@@ -1,0 +1,117 @@
+import { afterAll, expect, test } from 'vitest'
+import { agents } from '../support/echo-agents.ts'
+import { testServer } from '../support/test-server.ts'
+
+const api = await testServer({ agents })
+afterAll(() => api[Symbol.asyncDispose]())
+
+const token = { authorization: 'Bearer requester-1' }
+const start = 'mutation ($input: StartRunInput!) { startRun(input: $input) { __typename ... on UserError { message } ... on InvalidInputError { issues { path message } } } }'
+const runs = async () => (await api.data('{ runs { totalCount { count } } }', {}, 'admin-1')).runs.totalCount.count
+
+/** It is refused with this status and code, nothing is stored, and the server goes on. */
+async function refused(request: Promise<Response>, status: number, code: string, message: RegExp) {
+  const response = await request
+  const text = await response.text()
+  expect([response.status, text]).toEqual([status, expect.stringContaining('errors')])
+  expect(response.headers.get('content-type')).toMatch(/json/)
+  const { errors, data } = JSON.parse(text)
+  expect(data).toBeUndefined()
+  expect(errors[0].extensions.code).toBe(code)
+  expect(errors[0].message).toMatch(message)
+  expect(text).not.toMatch(/node_modules|at .*\.(js|ts):\d/)
+  expect(await runs()).toBe(0)
+}
+
+test('a request of 10 MB is refused with 413, announced or not', async () => {
+  const message = 'x'.repeat(10 * 1024 * 1024)
+  const body = JSON.stringify({ query: start, variables: { input: { agentName: 'echo', message } } })
+  await refused(api.post(body, token), 413, 'BAD_USER_INPUT', /too large/)
+  const headers = { ...token, 'content-type': 'application/json' }
+  const chunked: RequestInit & { duplex: 'half' } = { method: 'POST', headers, body: new Blob([body]).stream(), duplex: 'half' }
+  await refused(fetch(api.endpoint, chunked), 413, 'BAD_USER_INPUT', /too large/)
+})
+
+test('a message of more than 1 MB within the size of a request is a typed error', async () => {
+  const message = 'x'.repeat(1024 * 1024 + 1)
+  const { startRun } = await api.data(start, { input: { agentName: 'echo', message } })
+  expect(startRun).toMatchObject({ __typename: 'InvalidInputError', issues: [{ path: ['message'] }] })
+  expect(await runs()).toBe(0)
+})
+
+test('a query 200 levels deep is refused', async () => {
+  const query = `{ ${'node(id: "x") { '.repeat(200)} id ${'}'.repeat(201)}`
+  await refused(api.post({ query }, token), 400, 'GRAPHQL_VALIDATION_FAILED', /deep/)
+})
+
+test('a query with 10,000 aliases is refused', async () => {
+  const query = `{ ${Array.from({ length: 10_000 }, (_, index) => `a${index}: __typename`).join(' ')} }`
+  await refused(api.post({ query }, token), 400, 'GRAPHQL_VALIDATION_FAILED', /tokens|aliases/)
+})
+
+test('100,000 brackets are refused', async () => {
+  await refused(api.post({ query: '{'.repeat(100_000) }, token), 400, 'GRAPHQL_VALIDATION_FAILED', /deep|tokens/)
+})
+
+test('a mutation by GET is refused with 405', async () => {
+  const query = 'mutation { startRun(input: { agentName: "echo", message: "Hello" }) { __typename } }'
+  const request = fetch(`${api.endpoint}?query=${encodeURIComponent(query)}`, { headers: token })
+  await refused(request, 405, 'BAD_USER_INPUT', /POST/)
+})
+
+test.each([
+  ['application/x-www-form-urlencoded', 'query=mutation%7BstartRun'],
+  ['multipart/form-data; boundary=b', '--b\r\ncontent-disposition: form-data; name="operations"\r\n\r\n{}\r\n--b--'],
+  ['text/plain', '{"query":"{__typename}"}'],
+  ['application/graphql', '{ __typename }'],
+])('%s is refused with 415', async (type, body) => {
+  await refused(api.post(body, { ...token, 'content-type': type }), 415, 'BAD_USER_INPUT', /JSON/)
+})
+
+test.each([
+  ['an array', [{ query: '{ __typename }' }]],
+  ['a string', '"{ __typename }"'],
+  ['a number', '7'],
+  ['null', 'null'],
+  ['no JSON', '{"query":'],
+  ['nothing', ''],
+])('a body that is %s and no JSON object is refused', async (_, body) => {
+  await refused(api.post(body, token), 400, 'BAD_USER_INPUT', /./)
+})
+
+test.each([
+  ['query', { query: 7 }],
+  ['no query', {}],
+  ['variables', { query: '{ __typename }', variables: [] }],
+  ['operationName', { query: 'query A { __typename } query B { __typename }', operationName: 'C' }],
+  ['an unknown parameter', { query: '{ __typename }', doc: 1 }],
+])('a request whose %s cannot be is refused', async (_, body) => {
+  await refused(api.post(body, token), 400, 'BAD_USER_INPUT', /./)
+})
+
+test('a syntax error and an unknown field are refused with their place', async () => {
+  await refused(api.post({ query: '{ viewer { ' }, token), 400, 'GRAPHQL_PARSE_FAILED', /Syntax Error/)
+  await refused(api.post({ query: '{ nothing }' }, token), 400, 'GRAPHQL_VALIDATION_FAILED', /nothing/)
+})
+
+test('variables that do not fit are refused', async () => {
+  const request = api.post({ query: start, variables: { input: { agentName: 7 } } }, token)
+  await refused(request, 400, 'BAD_USER_INPUT', /\$input/)
+})
+
+test('an unknown path is 404, another method 405 and says what is allowed', async () => {
+  expect((await fetch(`${api.url}/nothing`)).status).toBe(404)
+  const response = await fetch(api.endpoint, { method: 'DELETE', headers: token })
+  expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, POST'])
+})
+
+test('every answer has a request id, the caller’s own when it is a plain one', async () => {
+  const id = async (headers: Record<string, string>) => (await api.post({ query: '{ __typename }' }, { ...token, ...headers })).headers.get('x-request-id')
+  expect(await id({ 'x-request-id': 'mine-1' })).toBe('mine-1')
+  expect(await id({ 'x-request-id': 'a b"c' })).toMatch(/^[0-9a-f-]{36}$/)
+})
+
+test('no other origin is let in by CORS', async () => {
+  const response = await api.post({ query: '{ __typename }' }, { ...token, origin: 'https://elsewhere.example' })
+  expect(response.headers.get('access-control-allow-origin')).toBeNull()
+})

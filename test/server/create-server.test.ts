@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { defineAgent } from '../../src/agents/define-agent.ts'
+import { scriptedModel } from '../../src/agents/scripted-model.ts'
+import { createLog } from '../../src/server/log.ts'
+import { createServer } from '../../src/server/server.ts'
+import { agents } from '../support/echo-agents.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+
+const logger = createLog('silent')
+
+const named = (name: string) => defineAgent({ name, model: scriptedModel([]) })
+
+test.each([
+  ['two agents of one name', { agents: [named('a'), named('a')] }, 'INVALID_DEFINITION', /'a'/],
+  ['a name that is no identifier', { agents: [named('a b')] }, 'INVALID_DEFINITION', /'a b'/],
+  ['a database that is none', { agents, database: 'postgres://user:secret@host/db' }, 'INVALID_CONFIGURATION', /file:/],
+  ['MongoDB', { agents, database: 'mongodb://user:secret@host/db' }, 'INVALID_CONFIGURATION', /not in this version/],
+  ['a lease of 0 ms', { agents, leaseMs: 0 }, 'INVALID_CONFIGURATION', /leaseMs/],
+  ['a limit that is none', { agents, limits: { message: -1 } }, 'INVALID_CONFIGURATION', /limits\.message/],
+])('D6, and the same for options: %s throws when the server is created', (_, options, code, message) => {
+  const create = () => createServer({ logger, ...options })
+  expect(create).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }))
+  expect(create).not.toThrow(/secret/)
+})
+
+test('nothing is opened before listen or start', () => {
+  using directory = temporaryDirectory()
+  const file = join(directory.path, 'test.db')
+  createServer({ logger, agents, database: `file:${file}` })
+  expect(existsSync(file)).toBe(false)
+})
+
+test('a database that another server holds is refused, and the server can start once it is free', async () => {
+  using directory = temporaryDirectory()
+  const database = `file:${join(directory.path, 'test.db')}`
+  const first = createServer({ logger, agents, database })
+  await first.start()
+  await using second = createServer({ logger, agents, database })
+  await expect(second.start()).rejects.toMatchObject({ code: 'STORE_IN_USE' })
+  await first.close()
+  await second.start()
+})
+
+test('the operations without HTTP are given a principal each', async () => {
+  await using server = createServer({ logger, agents, database: ':memory:' })
+  await server.start()
+  const requester = { id: 'r', roles: ['REQUESTER'] } as const
+  const started = await server.runs.start(requester, { agentName: 'gated', message: 'Hello', waitMs: 10_000 })
+  if (started.__typename !== 'StartRunSuccess') throw new Error(started.__typename)
+  expect(await server.runs.get(requester, started.run.id)).toMatchObject({ status: 'PAUSED', requestedBy: 'prn_r' })
+  expect(await server.runs.get({ id: 'x', roles: ['ADMIN'], tenant: 'other' }, started.run.id)).toBeNull()
+  const approver = { id: 'a', roles: ['APPROVER'] } as const
+  const { edges } = await server.approvals.list(approver, { filter: { status: ['PENDING'] } })
+  const approvalId = edges[0]?.node.id ?? ''
+  expect(await server.approvals.resolve(requester, { approvalId, decision: { approve: {} } })).toMatchObject({ __typename: 'ForbiddenError' })
+  expect(await server.approvals.resolve(approver, { approvalId, decision: { approve: {} } })).toMatchObject({ __typename: 'ResolveApprovalSuccess' })
+  // @ts-expect-error a role that is none
+  await expect(server.runs.list({ id: 'r', roles: ['KING'] })).rejects.toMatchObject({ code: 'INVALID_PRINCIPAL' })
+})
