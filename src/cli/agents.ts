@@ -23,7 +23,12 @@ export async function loadAgents(config: Config): Promise<LoadedAgents> {
     const { demoDatabasePath } = await import('../demo/database.ts')
     const database = demoDatabasePath(config.DATABASE_URL, config)
     const demo = demoAgents({ database, env: config })
-    return { agents: demo.agents, models: [demo.modelNotice], demoDatabase: database, [Symbol.dispose]: () => demo[Symbol.dispose]() }
+    return {
+      agents: demo.agents,
+      models: [demo.modelNotice],
+      demoDatabase: database,
+      [Symbol.dispose]: () => demo[Symbol.dispose](),
+    }
   }
   const agents = exportedAgents(await importAgents(config.AGENTS), config.AGENTS)
   const models = agents.map(({ name, model }) => `${name}: ${model.modelId} of ${model.provider}`)
@@ -45,10 +50,18 @@ function exportedAgents(module: Record<string, unknown>, path: string): readonly
   const exported = module.agents ?? module.default
   const agents = Array.isArray(exported) ? exported : exported === undefined ? [] : [exported]
   if (agents.length === 0 || !agents.every(isAgent)) {
-    throw new CountersignError('INVALID_CONFIGURATION', `AGENTS: ${path} must export \`agents\`, an array of what defineAgent gives.`)
+    throw new CountersignError(
+      'INVALID_CONFIGURATION',
+      `AGENTS: ${path} must export \`agents\`, an array of what defineAgent gives.`,
+    )
   }
   return agents
 }
 
 const isAgent = (value: unknown): value is Agent =>
-  typeof value === 'object' && value !== null && 'name' in value && 'model' in value && 'tools' in value && value.tools instanceof Map
+  typeof value === 'object' &&
+  value !== null &&
+  'name' in value &&
+  'model' in value &&
+  'tools' in value &&
+  value.tools instanceof Map

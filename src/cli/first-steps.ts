@@ -20,7 +20,10 @@ export function firstStepsOfDemo(demoDatabase: string, key: string, scripted: bo
     { what: 'What waits for an admin', operation: pending },
     scripted
       ? { what: 'An admin authorizes', operation: resolve(approvalId) }
-      : { what: 'What happens in the run (resolveApproval takes the id of the approval above)', operation: watch(runId) },
+      : {
+          what: 'What happens in the run (resolveApproval takes the id of the approval above)',
+          operation: watch(runId),
+        },
   ]
 }
 

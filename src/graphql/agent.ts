@@ -17,17 +17,23 @@ const Tool = builder.objectRef<AgentTool>('Tool').implement({
     pauseKind: t.field({
       type: PauseKind,
       nullable: true,
-      description: 'How a call of it pauses the run; null: it runs without a human. A tool with a condition of its own may let a call through.',
+      description:
+        'How a call of it pauses the run; null: it runs without a human. A tool with a condition of its own may let a call through.',
       resolve: ({ gate }) => gate?.pause ?? null,
     }),
     approvalType: t.field({
       type: ApprovalType,
       nullable: true,
-      description: 'What record a pause makes; null: the requester answers, and nothing is recorded but in the journal.',
+      description:
+        'What record a pause makes; null: the requester answers, and nothing is recorded but in the journal.',
       resolve: ({ gate }) => gate?.approval ?? null,
     }),
-    idempotent: t.exposeBoolean('idempotent', { description: 'Whether an interrupted call is made again by itself: the tool does it once.' }),
-    destructive: t.exposeBoolean('destructive', { description: 'Whether its author says that a call destroys something.' }),
+    idempotent: t.exposeBoolean('idempotent', {
+      description: 'Whether an interrupted call is made again by itself: the tool does it once.',
+    }),
+    destructive: t.exposeBoolean('destructive', {
+      description: 'Whether its author says that a call destroys something.',
+    }),
   }),
 })
 
@@ -37,7 +43,10 @@ export const Agent = builder.node(builder.objectRef<AgentShape>('Agent'), {
   loadWithoutCache: (id, { engine }) => engine.agents.get(agentNameOf(id)) ?? null,
   fields: (t) => ({
     name: t.exposeString('name', { description: 'One of a kind within the server.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it is for, in the words of who defined it.' }),
+    description: t.exposeString('description', {
+      nullable: true,
+      description: 'What it is for, in the words of who defined it.',
+    }),
     tools: t.field({ type: [Tool], description: 'What it can do.', resolve: ({ tools }) => [...tools.values()] }),
   }),
 })

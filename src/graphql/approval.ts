@@ -1,12 +1,19 @@
 import { reasonsNotToResolve } from '../access/rules.ts'
+import { getApproval } from '../approvals/read.ts'
 import { pageOf } from '../connection.ts'
 import { readJsonObject } from '../json.ts'
 import { jsonOrNull, toolCalls } from '../runs/view.ts'
 import type { ApprovalRecord, Resolution as ResolutionShape } from '../store/records.ts'
-import { getApproval } from '../approvals/read.ts'
 import { builder } from './builder.ts'
 import type { GraphQLContext } from './context.ts'
-import { ApprovalAction, ApprovalStatus, ApprovalType, CannotResolveReason, PauseKind, ResolutionCause } from './enums.ts'
+import {
+  ApprovalAction,
+  ApprovalStatus,
+  ApprovalType,
+  CannotResolveReason,
+  PauseKind,
+  ResolutionCause,
+} from './enums.ts'
 import { loadersOf } from './loaders.ts'
 import { Principal } from './principal.ts'
 import { Approval, ApprovalChange, ApprovalChangeConnection, Run, ToolCall } from './refs.ts'
@@ -23,7 +30,10 @@ const Resolution = builder.objectRef<ResolutionShape>('Resolution').implement({
       resolve: ({ by }) => (by === null ? null : { id: by }),
     }),
     resolvedAt: t.expose('at', { type: 'DateTime', description: 'When.' }),
-    note: t.exposeString('note', { nullable: true, description: "The decider's note for people; the model is not told." }),
+    note: t.exposeString('note', {
+      nullable: true,
+      description: "The decider's note for people; the model is not told.",
+    }),
     message: t.exposeString('message', { nullable: true, description: 'What the model was told about a rejection.' }),
     arguments: t.field({
       type: 'JSONObject',
@@ -68,10 +78,14 @@ ApprovalChange.implement({
 })
 
 const reasons = (approval: ApprovalRecord, { engine, principal }: GraphQLContext) =>
-  reasonsNotToResolve(principal, approval, { allowSelfApproval: engine.settings.allowSelfApproval, now: engine.store.now() })
+  reasonsNotToResolve(principal, approval, {
+    allowSelfApproval: engine.settings.allowSelfApproval,
+    now: engine.store.now(),
+  })
 
 builder.node(Approval, {
-  description: 'One decision on one tool call, with the exact arguments it is about. A decision lets that call run once, and no other.',
+  description:
+    'One decision on one tool call, with the exact arguments it is about. A decision lets that call run once, and no other.',
   id: { resolve: ({ id }) => id },
   loadWithoutCache: (id, { engine, principal }) => getApproval(engine, principal, id),
   fields: (t) => ({
@@ -91,13 +105,18 @@ builder.node(Approval, {
       async resolve({ id, runId, callId }, _args, context, info) {
         const loaders = loadersOf(context, info)
         const run = (await loaders.run(runId)) ?? missing(`the run of ${id}`)
-        return toolCalls(runId, await loaders.state(run)).find((call) => call.id === callId) ?? missing(`the call of ${id}`)
+        return (
+          toolCalls(runId, await loaders.state(run)).find((call) => call.id === callId) ?? missing(`the call of ${id}`)
+        )
       },
     }),
     callId: t.exposeID('callId', { description: "The call's id." }),
     agentName: t.exposeString('agentName', { description: 'The agent whose model asked for the call.' }),
     toolName: t.exposeString('toolName', { description: 'The tool to be called.' }),
-    toolDescription: t.exposeString('toolDescription', { nullable: true, description: "The tool's description, as it was when proposed." }),
+    toolDescription: t.exposeString('toolDescription', {
+      nullable: true,
+      description: "The tool's description, as it was when proposed.",
+    }),
     inputSchema: t.field({
       type: 'JSONObject',
       description: 'JSON Schema of the arguments, as it was when proposed.',
@@ -109,14 +128,19 @@ builder.node(Approval, {
       resolve: (approval) => readJsonObject(approval.arguments),
     }),
     fingerprint: t.exposeString('fingerprint', {
-      description: 'SHA-256 (hex) of tool, input schema and arguments: what a decision is bound to. A console sends it as `expectedFingerprint`.',
+      description:
+        'SHA-256 (hex) of tool, input schema and arguments: what a decision is bound to. A console sends it as `expectedFingerprint`.',
     }),
     answerSchema: t.field({
       type: 'JSONObject',
       description: 'JSON Schema of the values or the result that an approval carries.',
       resolve: ({ answerSchema }) => readJsonObject(answerSchema),
     }),
-    requestedBy: t.field({ type: Principal, description: 'Who requested the run.', resolve: ({ requestedBy }) => ({ id: requestedBy }) }),
+    requestedBy: t.field({
+      type: Principal,
+      description: 'Who requested the run.',
+      resolve: ({ requestedBy }) => ({ id: requestedBy }),
+    }),
     viewerCanResolve: t.boolean({
       description: 'Whether the viewer could resolve it now.',
       resolve: (approval, _args, context) => reasons(approval, context).length === 0,
@@ -126,7 +150,11 @@ builder.node(Approval, {
       description: 'Why the viewer cannot resolve it; empty when they can.',
       resolve: (approval, _args, context) => reasons(approval, context),
     }),
-    resolution: t.expose('resolution', { type: Resolution, nullable: true, description: 'How it was resolved; null while it is PENDING.' }),
+    resolution: t.expose('resolution', {
+      type: Resolution,
+      nullable: true,
+      description: 'How it was resolved; null while it is PENDING.',
+    }),
     history: t.connection(
       {
         type: ApprovalChange,

@@ -18,8 +18,14 @@ const ApprovalFilter = builder.inputType('ApprovalFilter', {
     resolvedBy: t.idList({ description: 'Decided by one of these principals.' }),
     createdAfter: t.field({ type: 'DateTime', description: 'Created at this moment or later.' }),
     createdBefore: t.field({ type: 'DateTime', description: 'Created before this moment.' }),
-    resolvedAfter: t.field({ type: 'DateTime', description: 'Resolved at this moment or later; pending ones do not match.' }),
-    resolvedBefore: t.field({ type: 'DateTime', description: 'Resolved before this moment; pending ones do not match.' }),
+    resolvedAfter: t.field({
+      type: 'DateTime',
+      description: 'Resolved at this moment or later; pending ones do not match.',
+    }),
+    resolvedBefore: t.field({
+      type: 'DateTime',
+      description: 'Resolved before this moment; pending ones do not match.',
+    }),
   }),
 })
 
@@ -49,7 +55,12 @@ builder.queryFields((t) => ({
       description: 'The approvals that the viewer may see.',
       args: {
         filter: t.arg({ type: ApprovalFilter, description: 'Which ones; all when left out.' }),
-        orderBy: t.arg({ type: ApprovalOrder, required: true, defaultValue: 'OLDEST_FIRST', description: 'In which order.' }),
+        orderBy: t.arg({
+          type: ApprovalOrder,
+          required: true,
+          defaultValue: 'OLDEST_FIRST',
+          description: 'In which order.',
+        }),
       },
       resolve: (_root, args, { engine, principal }) => listApprovals(engine, principal, args),
     },

@@ -3,7 +3,8 @@ import ComplexityPlugin from '@pothos/plugin-complexity'
 import RelayPlugin from '@pothos/plugin-relay'
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
 import { GraphQLError } from 'graphql'
-import type { Count } from '../connection.ts'
+import { type Count, maxPageSize } from '../connection.ts'
+import { CountersignError } from '../errors.ts'
 import type { JsonObject, JsonValue } from '../json.ts'
 import type { GraphQLContext } from './context.ts'
 import { costError, costLimit } from './limits.ts'
@@ -26,7 +27,8 @@ export type SchemaTypes = {
 }
 
 const pageDescriptions = {
-  first: 'How many from the start of the list: 1 to 100. 20 when neither `first` nor `last` is given; both together are refused (BAD_USER_INPUT).',
+  first:
+    'How many from the start of the list: 1 to 100. 20 when neither `first` nor `last` is given; both together are refused (BAD_USER_INPUT).',
   after: 'Only what comes after this cursor. A cursor of another list or order is refused (BAD_USER_INPUT).',
   last: 'How many from the end of the list: 1 to 100. Not together with `first`.',
   before: 'Only what comes before this cursor. A cursor of another list or order is refused (BAD_USER_INPUT).',
@@ -46,8 +48,11 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     encodeGlobalID: (_typename, id) => String(id),
     decodeGlobalID: decodeNodeId,
     cursorType: 'String',
+    // What is read is nobody's to mark: agents are frozen, and records may be shared. `resolveType` tells the types apart.
+    brandLoadedObjects: false,
     idFieldOptions: {
-      description: 'Opaque, with a prefix that says what it is of, and the same everywhere: database, log, command line, library and API.',
+      description:
+        'Opaque, with a prefix that says what it is of, and the same everywhere: database, log, command line, library and API.',
     },
     nodeTypeOptions: {
       description: 'Something with an id by which it can be read again, with `node`.',
@@ -58,15 +63,30 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       args: { id: { description: 'An id that this API gave. One that is none is refused (BAD_USER_INPUT).' } },
     },
     nodesQueryOptions: {
-      description: 'Reads several things by their ids. The answer has one place for each id, in the order asked, with null as `node` has it.',
-      args: { ids: { description: 'Ids that this API gave. One that is none is refused (BAD_USER_INPUT).' } },
+      description:
+        'Reads several things by their ids. The answer has one place for each id, in the order asked, with null as `node` has it.',
+      args: {
+        ids: {
+          description:
+            'Ids that this API gave, at most 100. One that is none is refused (BAD_USER_INPUT), and so are more.',
+        },
+      },
       complexity: ({ ids }: { ids: readonly unknown[] }) => ({ field: 1, multiplier: ids.length }),
+      resolve(_root, { ids }, _context, _info, resolveNodes) {
+        if (ids.length <= maxPageSize) return resolveNodes(ids)
+        throw new CountersignError(
+          'BAD_USER_INPUT',
+          `\`ids\` has ${ids.length} ids, and at most ${maxPageSize} are taken at once.`,
+        )
+      },
     },
     pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
     hasNextPageFieldOptions: { description: 'Whether the list goes on after this page.' },
     hasPreviousPageFieldOptions: { description: 'Whether the list has something before this page.' },
     startCursorFieldOptions: { description: "The first edge's cursor; null on an empty page." },
-    endCursorFieldOptions: { description: "The last edge's cursor, for `after` of the next page; null on an empty page." },
+    endCursorFieldOptions: {
+      description: "The last edge's cursor, for `after` of the next page; null on an empty page.",
+    },
     pageInfoFieldOptions: { description: 'Where this page stands in the list.' },
     edgesFieldOptions: { description: 'What is on this page, in order.', complexity: { field: 1, multiplier: 1 } },
     nodeFieldOptions: { description: 'What stands at this place.' },
@@ -76,11 +96,25 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     lastArgOptions: { description: pageDescriptions.last },
     beforeArgOptions: { description: pageDescriptions.before },
     defaultConnectionFieldOptions: {
-      complexity: ({ first, last }: { first?: number | null; last?: number | null }) => ({ field: 1, multiplier: first ?? last ?? 20 }),
+      complexity: ({ first, last }: { first?: number | null; last?: number | null }) => ({
+        field: 1,
+        multiplier: first ?? last ?? 20,
+      }),
     },
   },
 })
 
-builder.queryType({ description: 'What can be read. Everything stays inside the tenant of who asks, and what one may not see is not there.', authScopes: { signedIn: true } })
-builder.mutationType({ description: 'What can be done. Each answers a union, told apart by `__typename`: what a caller can cause and handle is an answer and no error.', authScopes: { signedIn: true } })
-builder.subscriptionType({ description: 'What can be watched, over WebSocket (graphql-transport-ws) or Server-Sent Events.', authScopes: { signedIn: true } })
+builder.queryType({
+  description:
+    'What can be read. Everything stays inside the tenant of who asks, and what one may not see is not there.',
+  authScopes: { signedIn: true },
+})
+builder.mutationType({
+  description:
+    'What can be done. Each answers a union, told apart by `__typename`: what a caller can cause and handle is an answer and no error.',
+  authScopes: { signedIn: true },
+})
+builder.subscriptionType({
+  description: 'What can be watched, over WebSocket (graphql-transport-ws) or Server-Sent Events.',
+  authScopes: { signedIn: true },
+})

@@ -58,7 +58,12 @@ function extensionsOf({ code }: CountersignError): { code: string; retryAfterMs?
 }
 
 /** The error with its place in document and answer. What was thrown stays on it, out of the answer, unless it is hidden. */
-function withExtensions(error: unknown, message: string, extensions: Record<string, unknown>, originalError?: Error): GraphQLError {
+function withExtensions(
+  error: unknown,
+  message: string,
+  extensions: Record<string, unknown>,
+  originalError?: Error,
+): GraphQLError {
   const { nodes, source, positions, path } = error instanceof GraphQLError ? error : {}
   return new GraphQLError(message, { nodes, source, positions, path, extensions, originalError })
 }

@@ -26,7 +26,7 @@ const maxAliases = 200
 /** Fields with every fragment counted where it is used. */
 const maxExpandedFields = 5_000
 /** Fields to resolve, with each list's size; asked before anything is resolved. */
-export const costLimit = 100_000
+export const costLimit = 250_000
 
 /**
  * Parses a document that came from outside, within the limits. Use it instead of graphql's `parse`, over every transport: what is too much
@@ -64,8 +64,12 @@ function checkTokens(text: string): void {
   let nesting = 0
   for (let count = 1; lexer.advance().kind !== TokenKind.EOF; count++) {
     nesting += opens.has(lexer.token.kind) ? 1 : closes.has(lexer.token.kind) ? -1 : 0
-    if (nesting > maxNesting) throw tooMuch(`The document has brackets more than ${maxNesting} levels deep. Ask for less at once.`)
-    if (count > maxTokens) throw tooMuch(`The document has more than ${maxTokens} tokens. Ask for less at once, and send values as variables.`)
+    if (nesting > maxNesting)
+      throw tooMuch(`The document has brackets more than ${maxNesting} levels deep. Ask for less at once.`)
+    if (count > maxTokens)
+      throw tooMuch(
+        `The document has more than ${maxTokens} tokens. Ask for less at once, and send values as variables.`,
+      )
   }
 }
 const opens = new Set<TokenKind>([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L])
@@ -77,13 +81,18 @@ function* excesses(document: DocumentNode): Generator<GraphQLError> {
   )
   const fields = sum(written.map((one) => one.fields))
   const aliases = sum(written.map((one) => one.aliases))
-  if (fields > maxFields) yield tooMuch(`The document has ${fields} fields, and at most ${maxFields} are taken. Ask for less at once.`)
-  if (aliases > maxAliases) yield tooMuch(`The document has ${aliases} aliases, and at most ${maxAliases} are taken. Ask for less at once.`)
+  if (fields > maxFields)
+    yield tooMuch(`The document has ${fields} fields, and at most ${maxFields} are taken. Ask for less at once.`)
+  if (aliases > maxAliases)
+    yield tooMuch(`The document has ${aliases} aliases, and at most ${maxAliases} are taken. Ask for less at once.`)
   const sizeOf = expand(document)
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue
     const size = sizeOf(definition.selectionSet)
-    if (size.depth > maxDepth) yield tooMuch(`The operation is ${size.depth} levels deep, and at most ${maxDepth} are taken. Ask for less at once.`)
+    if (size.depth > maxDepth)
+      yield tooMuch(
+        `The operation is ${size.depth} levels deep, and at most ${maxDepth} are taken. Ask for less at once.`,
+      )
     if (size.fields > maxExpandedFields) {
       yield tooMuch(`With its fragments the operation has more than ${maxExpandedFields} fields. Ask for less at once.`)
     }
@@ -116,11 +125,15 @@ function expand(document: DocumentNode): (selections: SelectionSetNode) => Size 
   return ofSelections
 }
 const nothing: Size = { depth: 0, fields: 0 }
-const isFragment = (definition: { kind: Kind }): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION
+const isFragment = (definition: { kind: Kind }): definition is FragmentDefinitionNode =>
+  definition.kind === Kind.FRAGMENT_DEFINITION
 
 function countWritten({ selections }: SelectionSetNode): { fields: number; aliases: number } {
   const counts = selections.map((selection) => {
-    const below = 'selectionSet' in selection && selection.selectionSet ? countWritten(selection.selectionSet) : { fields: 0, aliases: 0 }
+    const below =
+      'selectionSet' in selection && selection.selectionSet
+        ? countWritten(selection.selectionSet)
+        : { fields: 0, aliases: 0 }
     const alias = selection.kind === Kind.FIELD && selection.alias ? 1 : 0
     return { fields: below.fields + 1, aliases: below.aliases + alias }
   })

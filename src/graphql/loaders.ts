@@ -57,11 +57,14 @@ function createLoaders({ engine: { store }, principal }: GraphQLContext): Loader
   }
 }
 
-const mapById = <Id extends string, Value extends { readonly id: Id }>(values: readonly (Value | null)[]): Map<Id, Value> =>
-  new Map(values.flatMap((value) => (value ? [[value.id, value]] : [])))
+const mapById = <Id extends string, Value extends { readonly id: Id }>(
+  values: readonly (Value | null)[],
+): Map<Id, Value> => new Map(values.flatMap((value) => (value ? [[value.id, value]] : [])))
 
 /** Gathers the ids that are asked for together, reads each once and keeps what came. */
-function batched<Id, Value>(read: (ids: readonly Id[]) => Promise<ReadonlyMap<Id, Value>>): (id: Id) => Promise<Value | null> {
+function batched<Id, Value>(
+  read: (ids: readonly Id[]) => Promise<ReadonlyMap<Id, Value>>,
+): (id: Id) => Promise<Value | null> {
   const kept = new Map<Id, Promise<Value | null>>()
   let batch: { readonly ids: Id[]; readonly values: Promise<ReadonlyMap<Id, Value>> } | null = null
   const begin = () => {

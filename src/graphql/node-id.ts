@@ -16,9 +16,12 @@ const kindOf = (id: string) => kinds.find(({ prefix }) => id.startsWith(prefix))
 export function decodeNodeId(id: string): { typename: string; id: string } {
   const kind = kindOf(id)
   if (!kind?.isId(id)) {
-    throw new GraphQLError(`'${id.slice(0, 60)}' is no id of this API. Ids begin with run_, apr_, call_, agt_ or prn_; send one as you got it.`, {
-      extensions: { code: 'BAD_USER_INPUT' },
-    })
+    throw new GraphQLError(
+      `'${id.slice(0, 60)}' is no id of this API. Ids begin with run_, apr_, call_, agt_ or prn_; send one as you got it.`,
+      {
+        extensions: { code: 'BAD_USER_INPUT' },
+      },
+    )
   }
   return { typename: kind.type, id }
 }

@@ -9,7 +9,9 @@ import { eachEvent } from './each-event.ts'
 import { SnapshotReason } from './enums.ts'
 import { Approval } from './refs.ts'
 
-type Snapshot = Extract<PendingEvent, { __typename: 'PendingApprovalsSnapshot' }> & { readonly filter: PendingApprovalListFilter }
+type Snapshot = Extract<PendingEvent, { __typename: 'PendingApprovalsSnapshot' }> & {
+  readonly filter: PendingApprovalListFilter
+}
 type Change = Exclude<PendingEvent, { __typename: 'PendingApprovalsSnapshot' }>
 
 const PendingApprovalsEvent = builder.interfaceRef<PendingEvent>('PendingApprovalsEvent').implement({
@@ -33,7 +35,8 @@ builder.objectRef<Snapshot>('PendingApprovalsSnapshot').implement({
     }),
     pageInfo: t.field({
       type: builder.pageInfoRef(),
-      description: 'The rest is read with `approvals(filter: {status: [PENDING], …}, orderBy: OLDEST_FIRST, after: endCursor)`.',
+      description:
+        'The rest is read with `approvals(filter: {status: [PENDING], …}, orderBy: OLDEST_FIRST, after: endCursor)`.',
       resolve: ({ approvals, hasNextPage }): PageInfo => {
         const cursorOf = (index: number) => {
           const approval = approvals.at(index)
@@ -45,7 +48,8 @@ builder.objectRef<Snapshot>('PendingApprovalsSnapshot').implement({
     totalCount: t.field({
       type: Count,
       description: 'How many are pending, those beyond the snapshot included. Counted only when asked for.',
-      resolve: ({ filter }, _args, { engine, principal }) => countApprovals(engine, principal, { ...filter, status: ['PENDING'] }),
+      resolve: ({ filter }, _args, { engine, principal }) =>
+        countApprovals(engine, principal, { ...filter, status: ['PENDING'] }),
     }),
   }),
 })
@@ -71,7 +75,10 @@ builder.subscriptionFields((t) => ({
     description:
       "First a snapshot, then every change of every match, also of those beyond the snapshot's window. An approval's revisions rise, and the newest always arrives; some in between may be left out.",
     args: {
-      filter: t.arg({ type: PendingApprovalFilter, description: 'Which ones; all that the viewer may see when left out.' }),
+      filter: t.arg({
+        type: PendingApprovalFilter,
+        description: 'Which ones; all that the viewer may see when left out.',
+      }),
       first: t.arg.int({
         required: true,
         defaultValue: 200,
@@ -79,7 +86,8 @@ builder.subscriptionFields((t) => ({
       }),
     },
     subscribe: (_root, args, { engine, principal }) => eachEvent(watchPendingApprovals(engine, principal, args)),
-    resolve: ({ event }, { filter }) => (event.__typename === 'PendingApprovalsSnapshot' ? { ...event, filter: filter ?? {} } : event),
+    resolve: ({ event }, { filter }) =>
+      event.__typename === 'PendingApprovalsSnapshot' ? { ...event, filter: filter ?? {} } : event,
   }),
   approval: t.field({
     type: Approval,

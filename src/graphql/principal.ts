@@ -1,5 +1,5 @@
-import { visibleApprovals } from '../access/rules.ts'
 import type { Principal as PrincipalShape } from '../access/principal.ts'
+import { visibleApprovals } from '../access/rules.ts'
 import type { PrincipalId } from '../ids.ts'
 import { builder } from './builder.ts'
 import { Role } from './enums.ts'

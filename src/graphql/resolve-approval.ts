@@ -17,11 +17,17 @@ const ResolveApprovalInput = builder.inputType('ResolveApprovalInput', {
       defaultValue: 'PENDING',
       description: 'The status it must still have. Nothing but PENDING can be resolved.',
     }),
-    expectedFingerprint: t.string({ description: 'The fingerprint it must have. A console sends this: what was shown is what is decided.' }),
-    expectedRevision: t.int({ description: 'The revision it must still have. Stricter: nothing at all may have changed.' }),
+    expectedFingerprint: t.string({
+      description: 'The fingerprint it must have. A console sends this: what was shown is what is decided.',
+    }),
+    expectedRevision: t.int({
+      description: 'The revision it must still have. Stricter: nothing at all may have changed.',
+    }),
     decision: t.field({ type: DecisionInput, required: true, description: 'What is decided.' }),
     note: t.string({ description: 'For people; the model is not told.' }),
-    idempotencyKey: t.string({ description: 'A retry with the same key, after a lost answer, gets the first answer again.' }),
+    idempotencyKey: t.string({
+      description: 'A retry with the same key, after a lost answer, gets the first answer again.',
+    }),
   }),
 })
 
@@ -31,7 +37,11 @@ const ResolveApprovalSuccess = builder
     description: 'Your decision is recorded, and it is the one that counts.',
     fields: (t) => ({
       approval: t.expose('approval', { type: Approval, description: 'The approval, resolved.' }),
-      run: t.expose('run', { type: Run, description: 'Its run, which goes on by itself once its last open call is decided, unless its `resumeMode` is MANUAL.' }),
+      run: t.expose('run', {
+        type: Run,
+        description:
+          'Its run, which goes on by itself once its last open call is decided, unless its `resumeMode` is MANUAL.',
+      }),
     }),
   })
 

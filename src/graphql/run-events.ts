@@ -78,17 +78,22 @@ happened('model-responded').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    text: t.string({ nullable: true, description: 'What it said; null when it only asked for calls.', resolve: ({ entry }) => entry.text }),
+    text: t.string({
+      nullable: true,
+      description: 'What it said; null when it only asked for calls.',
+      resolve: ({ entry }) => entry.text,
+    }),
     toolCalls: t.field({
       type: [ToolCall],
-      description: 'The calls it asked for; empty until they are read and recorded, of which `ToolCallsProposed` tells.',
+      description:
+        'The calls it asked for; empty until they are read and recorded, of which `ToolCallsProposed` tells.',
       resolve: callsOfTurn,
     }),
   }),
 })
 
 happened('proposed').implement({
-  description: 'The calls that the model asked for are read and recorded, each with whether it needs somebody\'s word.',
+  description: "The calls that the model asked for are read and recorded, each with whether it needs somebody's word.",
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
@@ -139,7 +144,11 @@ happened('call-started').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    toolCall: t.field({ type: ToolCall, description: 'The call.', resolve: (event) => callNow(event, event.entry.callId) }),
+    toolCall: t.field({
+      type: ToolCall,
+      description: 'The call.',
+      resolve: (event) => callNow(event, event.entry.callId),
+    }),
   }),
 })
 
@@ -148,7 +157,11 @@ happened('call-finished').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    toolCall: t.field({ type: ToolCall, description: 'The call, with its outcome.', resolve: (event) => callNow(event, event.entry.callId) }),
+    toolCall: t.field({
+      type: ToolCall,
+      description: 'The call, with its outcome.',
+      resolve: (event) => callNow(event, event.entry.callId),
+    }),
   }),
 })
 
@@ -183,7 +196,11 @@ happened('failed').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    error: t.field({ type: RunFailure, description: 'Why.', resolve: ({ entry: { code, message } }) => ({ code, message }) }),
+    error: t.field({
+      type: RunFailure,
+      description: 'Why.',
+      resolve: ({ entry: { code, message } }) => ({ code, message }),
+    }),
   }),
 })
 
@@ -192,7 +209,11 @@ happened('cancelled').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    reason: t.string({ nullable: true, description: 'What they said; null when nothing.', resolve: ({ entry }) => entry.reason }),
+    reason: t.string({
+      nullable: true,
+      description: 'What they said; null when nothing.',
+      resolve: ({ entry }) => entry.reason,
+    }),
   }),
 })
 
@@ -202,7 +223,9 @@ function callsOfTurn({ run, state, stateAtEntry }: Recorded): ToolCallShape[] {
   return turn ? turn.calls.map((call) => toolCall(run.id, state.status, call)) : []
 }
 
-function decidedCalls(event: Recorded & { readonly entry: { readonly decisions: readonly CallDecision[] } }): ToolCallShape[] {
+function decidedCalls(
+  event: Recorded & { readonly entry: { readonly decisions: readonly CallDecision[] } },
+): ToolCallShape[] {
   return event.entry.decisions.map(({ callId }) => callNow(event, callId))
 }
 
@@ -219,7 +242,9 @@ builder.subscriptionField('runEvents', (t) =>
       "Every entry of the run's journal after `after`, in order and without a gap, then live; between them what the model says while it speaks. Completes when the run is over. NOT_FOUND for a run that the viewer may not see.",
     args: {
       runId: t.arg.id({ required: true, description: 'The run.' }),
-      after: t.arg.int({ description: 'The last entry that is known already: `lastSeq` or `seq`. From the first entry on when null.' }),
+      after: t.arg.int({
+        description: 'The last entry that is known already: `lastSeq` or `seq`. From the first entry on when null.',
+      }),
     },
     subscribe: async (_root, args, { engine, principal }) => eachEvent(await watchRun(engine, principal, args)),
     resolve: ({ event }) => event,

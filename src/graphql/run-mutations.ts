@@ -27,7 +27,11 @@ const success = <Name extends string>(name: Name, description: string, run: stri
     fields: (t) => ({ run: t.field({ type: Run, description: run, resolve: (answer) => answer.run }) }),
   })
 
-const StartRunSuccess = success('StartRunSuccess', 'The run is started.', 'The run; with an idempotency key used before, the first one.')
+const StartRunSuccess = success(
+  'StartRunSuccess',
+  'The run is started.',
+  'The run; with an idempotency key used before, the first one.',
+)
 const ContinueRunSuccess = success(
   'ContinueRunSuccess',
   'The answers were taken. The run goes on, or still waits for others.',
@@ -43,13 +47,28 @@ const StartRunInput = builder.inputType('StartRunInput', {
   description: 'What to ask of whom.',
   fields: (t) => ({
     agentName: t.string({ required: true, description: 'The agent to ask; see `agents`.' }),
-    message: t.string({ required: true, description: 'What to ask. Not empty; at most 1 MB unless the server says otherwise.' }),
-    sessionId: t.id({
-      description: 'The conversation it belongs to: what was said in its earlier runs is known to the agent. A new id begins a session, which is yours.',
+    message: t.string({
+      required: true,
+      description: 'What to ask. Not empty; at most 1 MB unless the server says otherwise.',
     }),
-    metadata: t.field({ type: 'JSONObject', description: 'Kept with the run, for your own use; the model does not see it.' }),
-    resumeMode: t.field({ type: ResumeMode, required: true, defaultValue: 'AUTOMATIC', description: 'When the run goes on after a pause.' }),
-    idempotencyKey: t.string({ description: 'The same key and input again give the first run, so that a request may be repeated after a lost answer.' }),
+    sessionId: t.id({
+      description:
+        'The conversation it belongs to: what was said in its earlier runs is known to the agent. A new id begins a session, which is yours.',
+    }),
+    metadata: t.field({
+      type: 'JSONObject',
+      description: 'Kept with the run, for your own use; the model does not see it.',
+    }),
+    resumeMode: t.field({
+      type: ResumeMode,
+      required: true,
+      defaultValue: 'AUTOMATIC',
+      description: 'When the run goes on after a pause.',
+    }),
+    idempotencyKey: t.string({
+      description:
+        'The same key and input again give the first run, so that a request may be repeated after a lost answer.',
+    }),
     waitMs: t.int({ required: true, defaultValue: 0, description: waitMs }),
   }),
 })
@@ -90,7 +109,15 @@ const StartRunResultUnion = builder.unionType('StartRunResult', {
 })
 const ContinueRunResultUnion = builder.unionType('ContinueRunResult', {
   description: 'What `continueRun` answers.',
-  types: [ContinueRunSuccess, ApprovalPendingError, AnswerRequiredError, RunStateError, NotFoundError, ForbiddenError, InvalidInputError],
+  types: [
+    ContinueRunSuccess,
+    ApprovalPendingError,
+    AnswerRequiredError,
+    RunStateError,
+    NotFoundError,
+    ForbiddenError,
+    InvalidInputError,
+  ],
   resolveType: (result: ContinueRunResult) => result.__typename,
 })
 const CancelRunResultUnion = builder.unionType('CancelRunResult', {
@@ -102,7 +129,8 @@ const CancelRunResultUnion = builder.unionType('CancelRunResult', {
 builder.mutationFields((t) => ({
   startRun: t.field({
     type: StartRunResultUnion,
-    description: 'Starts a run. Answers at once, or, with `waitMs`, as soon as the run is paused or over, or the wait is up.',
+    description:
+      'Starts a run. Answers at once, or, with `waitMs`, as soon as the run is paused or over, or the wait is up.',
     args: { input: t.arg({ type: StartRunInput, required: true, description: 'What to ask of whom.' }) },
     async resolve(_root, { input }, { engine, principal }, info) {
       forgetLoaded(info)
@@ -113,7 +141,9 @@ builder.mutationFields((t) => ({
     type: ContinueRunResultUnion,
     description:
       'Continues a paused run, with the answers of its requester where the requester decides. What an approver must decide is never taken from here. Also continues a run that failed with MODEL_ERROR or STORE_ERROR.',
-    args: { input: t.arg({ type: ContinueRunInput, required: true, description: 'Which run, and with which answers.' }) },
+    args: {
+      input: t.arg({ type: ContinueRunInput, required: true, description: 'Which run, and with which answers.' }),
+    },
     async resolve(_root, { input }, { engine, principal }, info) {
       forgetLoaded(info)
       return continueRun(engine, principal, input)

@@ -23,7 +23,8 @@ export const RunFailure = builder.objectRef<RunFailureShape>('RunFailure').imple
 })
 
 builder.node(Run, {
-  description: 'One request to an agent, from its message to its end. What happened in it is kept as a journal: see `runEvents`.',
+  description:
+    'One request to an agent, from its message to its end. What happened in it is kept as a journal: see `runEvents`.',
   id: { resolve: ({ id }) => id },
   loadWithoutCache: (id, { engine, principal }) => getRun(engine, principal, id),
   fields: (t) => ({
@@ -37,10 +38,21 @@ builder.node(Run, {
     sessionId: t.exposeID('sessionId', { description: 'The conversation it is part of.' }),
     status: t.expose('status', { type: RunStatus, description: 'How far it is.' }),
     resumeMode: t.expose('resumeMode', { type: ResumeMode, description: 'When it goes on after a pause.' }),
-    requestedBy: t.field({ type: Principal, description: 'Who started it.', resolve: ({ requestedBy }) => ({ id: requestedBy }) }),
+    requestedBy: t.field({
+      type: Principal,
+      description: 'Who started it.',
+      resolve: ({ requestedBy }) => ({ id: requestedBy }),
+    }),
     message: t.exposeString('message', { description: 'What the agent was asked.' }),
-    output: t.exposeString('output', { nullable: true, description: "The model's last word; null until it is COMPLETED." }),
-    error: t.expose('error', { type: RunFailure, nullable: true, description: 'Why it failed; null unless it FAILED.' }),
+    output: t.exposeString('output', {
+      nullable: true,
+      description: "The model's last word; null until it is COMPLETED.",
+    }),
+    error: t.expose('error', {
+      type: RunFailure,
+      nullable: true,
+      description: 'Why it failed; null unless it FAILED.',
+    }),
     requirements: t.field({
       type: [Requirement],
       description: 'What it waits for now: every open call, in the order the model asked. Empty unless it is PAUSED.',
@@ -51,7 +63,8 @@ builder.node(Run, {
       {
         type: ToolCall,
         description: 'All its calls, in the order the model asked for them.',
-        resolve: async (run, page, context, info) => pageOf(page, 'toolCalls', toolCalls(run.id, await loadersOf(context, info).state(run))),
+        resolve: async (run, page, context, info) =>
+          pageOf(page, 'toolCalls', toolCalls(run.id, await loadersOf(context, info).state(run))),
       },
       ToolCallConnection,
     ),
@@ -63,7 +76,9 @@ builder.node(Run, {
       },
       ApprovalConnection,
     ),
-    lastSeq: t.exposeInt('seq', { description: "The journal's last entry; `runEvents(after: lastSeq)` goes on from here." }),
+    lastSeq: t.exposeInt('seq', {
+      description: "The journal's last entry; `runEvents(after: lastSeq)` goes on from here.",
+    }),
     metadata: t.field({
       type: 'JSONObject',
       nullable: true,
@@ -72,12 +87,17 @@ builder.node(Run, {
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was started.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When its journal last grew.' }),
-    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended; null until then.' }),
+    finishedAt: t.expose('finishedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it ended; null until then.',
+    }),
   }),
 })
 
 const RunFilter = builder.inputType('RunFilter', {
-  description: 'Which runs to list: those for which everything given holds. What is left out or null does not restrict; an empty list matches nothing.',
+  description:
+    'Which runs to list: those for which everything given holds. What is left out or null does not restrict; an empty list matches nothing.',
   fields: (t) => ({
     status: t.field({ type: [RunStatus], description: 'Of one of these statuses.' }),
     agentName: t.stringList({ description: 'Of one of these agents.' }),
@@ -102,7 +122,12 @@ builder.queryFields((t) => ({
       description: 'The runs that the viewer may see.',
       args: {
         filter: t.arg({ type: RunFilter, description: 'Which ones; all when left out.' }),
-        orderBy: t.arg({ type: RunOrder, required: true, defaultValue: 'NEWEST_FIRST', description: 'In which order.' }),
+        orderBy: t.arg({
+          type: RunOrder,
+          required: true,
+          defaultValue: 'NEWEST_FIRST',
+          description: 'In which order.',
+        }),
       },
       resolve: (_root, args, { engine, principal }) => listRuns(engine, principal, args),
     },

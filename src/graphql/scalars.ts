@@ -20,7 +20,8 @@ builder.scalarType('JSON', {
 })
 
 builder.scalarType('JSONObject', {
-  description: 'A JSON object, with the rules of `JSON`. Anything else, a string that holds JSON included, is refused (BAD_USER_INPUT).',
+  description:
+    'A JSON object, with the rules of `JSON`. Anything else, a string that holds JSON included, is refused (BAD_USER_INPUT).',
   serialize: (value) => value,
   parseValue: (value) => parseJsonObject(value),
   parseLiteral: (node, variables) => parseJsonObject(literal(node, variables), node),
@@ -30,8 +31,10 @@ const dateTime = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|[+-](?:[01]\d|
 
 function parseDateTime(text: unknown, node?: ValueNode): number {
   const local = typeof text === 'string' ? dateTime.exec(text)?.[1]?.toUpperCase() : undefined
-  const ms = typeof text === 'string' && local !== undefined && exists(local) ? Date.parse(text.toUpperCase()) : Number.NaN
-  if (Number.isNaN(ms)) throw refused('A DateTime is a string as RFC 3339 has it, such as "2026-03-01T12:00:00.000Z".', node)
+  const ms =
+    typeof text === 'string' && local !== undefined && exists(local) ? Date.parse(text.toUpperCase()) : Number.NaN
+  if (Number.isNaN(ms))
+    throw refused('A DateTime is a string as RFC 3339 has it, such as "2026-03-01T12:00:00.000Z".', node)
   return ms
 }
 
@@ -86,4 +89,5 @@ const objectLiteral = (node: ObjectValueNode, variables: Variables) =>
   Object.fromEntries(node.fields.map(({ name, value }) => [name.value, literal(value, variables)]))
 
 /** `node`: the literal, so that the error says where in the document it stands. */
-const refused = (message: string, node?: ValueNode) => new GraphQLError(message, { nodes: node, extensions: { code: 'BAD_USER_INPUT' } })
+const refused = (message: string, node?: ValueNode) =>
+  new GraphQLError(message, { nodes: node, extensions: { code: 'BAD_USER_INPUT' } })

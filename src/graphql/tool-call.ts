@@ -30,15 +30,27 @@ builder.node(ToolCall, {
       description: 'What it gave; null until it SUCCEEDED, and when it gave null.',
       resolve: ({ result }) => jsonOrNull(result),
     }),
-    error: t.exposeString('error', { nullable: true, description: 'What went wrong, as the model is told; null unless it FAILED.' }),
+    error: t.exposeString('error', {
+      nullable: true,
+      description: 'What went wrong, as the model is told; null unless it FAILED.',
+    }),
     approval: t.field({
       type: Approval,
       nullable: true,
       description: 'The record of its approval; null when it needs none, or has none yet.',
-      resolve: ({ approvalId }, _args, context, info) => (approvalId === null ? null : loadersOf(context, info).approval(approvalId)),
+      resolve: ({ approvalId }, _args, context, info) =>
+        approvalId === null ? null : loadersOf(context, info).approval(approvalId),
     }),
-    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When the call was made; null when it was not, or not yet.' }),
-    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When its outcome was there; null when it has none.' }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the call was made; null when it was not, or not yet.',
+    }),
+    finishedAt: t.expose('finishedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When its outcome was there; null when it has none.',
+    }),
   }),
 })
 
@@ -47,19 +59,26 @@ Requirement.implement({
   fields: (t) => ({
     callId: t.exposeID('callId', { description: 'The call it is about.' }),
     kind: t.expose('kind', { type: PauseKind, description: 'What is asked for.' }),
-    decider: t.expose('decider', { type: Decider, description: 'Who decides it: this says so, and never the absence of an approval.' }),
+    decider: t.expose('decider', {
+      type: Decider,
+      description: 'Who decides it: this says so, and never the absence of an approval.',
+    }),
     approvalType: t.expose('approvalType', {
       type: ApprovalType,
       nullable: true,
       description: 'What record it makes; null: none but the journal.',
     }),
     toolCall: t.expose('toolCall', { type: ToolCall, description: 'The call itself.' }),
-    answerSchema: t.expose('answerSchema', { type: 'JSONObject', description: 'JSON Schema of the values or the result that an answer carries.' }),
+    answerSchema: t.expose('answerSchema', {
+      type: 'JSONObject',
+      description: 'JSON Schema of the values or the result that an answer carries.',
+    }),
     approval: t.field({
       type: Approval,
       nullable: true,
       description: 'What an approver decides; set when `decider` is APPROVER and its record is there.',
-      resolve: ({ approvalId }, _args, context, info) => (approvalId === null ? null : loadersOf(context, info).approval(approvalId)),
+      resolve: ({ approvalId }, _args, context, info) =>
+        approvalId === null ? null : loadersOf(context, info).approval(approvalId),
     }),
   }),
 })

@@ -5,11 +5,15 @@ import { Approval, Requirement, Run } from './refs.ts'
 
 // What a caller can cause and handle: members of the mutations' answers.
 
-export const UserError = builder.interfaceRef<{ readonly __typename: string; readonly message: string }>('UserError').implement({
-  description: 'Something that the caller can cause and handle. Nothing was changed.',
-  resolveType: ({ __typename }) => __typename,
-  fields: (t) => ({ message: t.exposeString('message', { description: 'What is wrong and what to do, for people.' }) }),
-})
+export const UserError = builder
+  .interfaceRef<{ readonly __typename: string; readonly message: string }>('UserError')
+  .implement({
+    description: 'Something that the caller can cause and handle. Nothing was changed.',
+    resolveType: ({ __typename }) => __typename,
+    fields: (t) => ({
+      message: t.exposeString('message', { description: 'What is wrong and what to do, for people.' }),
+    }),
+  })
 
 export const NotFoundError = builder.objectRef<Results.NotFoundError>('NotFoundError').implement({
   description: 'There is no such thing, or the viewer may not see it: the two are not told apart.',
@@ -24,7 +28,10 @@ export const ForbiddenError = builder.objectRef<Results.ForbiddenError>('Forbidd
 const InputIssue = builder.objectRef<InputIssueShape>('InputIssue').implement({
   description: 'One thing that is wrong with an input.',
   fields: (t) => ({
-    path: t.stringList({ description: 'Where in the input, from the outside in; empty: all of it.', resolve: ({ path }) => path }),
+    path: t.stringList({
+      description: 'Where in the input, from the outside in; empty: all of it.',
+      resolve: ({ path }) => path,
+    }),
     message: t.exposeString('message', { description: 'What is wrong there, for people.' }),
   }),
 })
@@ -35,11 +42,13 @@ export const InvalidInputError = builder.objectRef<Results.InvalidInputError>('I
   fields: (t) => ({ issues: t.expose('issues', { type: [InputIssue], description: 'All that is wrong with it.' }) }),
 })
 
-export const IdempotencyConflictError = builder.objectRef<Results.IdempotencyConflictError>('IdempotencyConflictError').implement({
-  description: 'This idempotency key was used before, with another input.',
-  interfaces: [UserError],
-  fields: (t) => ({ run: t.expose('run', { type: Run, description: 'What the key stands for.' }) }),
-})
+export const IdempotencyConflictError = builder
+  .objectRef<Results.IdempotencyConflictError>('IdempotencyConflictError')
+  .implement({
+    description: 'This idempotency key was used before, with another input.',
+    interfaces: [UserError],
+    fields: (t) => ({ run: t.expose('run', { type: Run, description: 'What the key stands for.' }) }),
+  })
 
 export const RunStateError = builder.objectRef<Results.RunStateError>('RunStateError').implement({
   description: 'The run is not in a state that allows this.',
@@ -54,7 +63,8 @@ export const ApprovalPendingError = builder.objectRef<Results.ApprovalPendingErr
     run: t.expose('run', { type: Run, description: 'The run as it stands.' }),
     pending: t.expose('pending', { type: [Approval], description: 'What approvers have to decide.' }),
     missing: t.idList({
-      description: 'Calls that an approver must decide and whose approval record is gone from the database. They do not run.',
+      description:
+        'Calls that an approver must decide and whose approval record is gone from the database. They do not run.',
       resolve: ({ missing }) => missing,
     }),
   }),
@@ -69,8 +79,11 @@ export const AnswerRequiredError = builder.objectRef<Results.AnswerRequiredError
   }),
 })
 
-export const ApprovalConflictError = builder.objectRef<Results.ApprovalConflictError>('ApprovalConflictError').implement({
-  description: 'The approval is not as it was expected to be: somebody else was first, or it changed. Nothing was overwritten.',
-  interfaces: [UserError],
-  fields: (t) => ({ approval: t.expose('approval', { type: Approval, description: 'What stands.' }) }),
-})
+export const ApprovalConflictError = builder
+  .objectRef<Results.ApprovalConflictError>('ApprovalConflictError')
+  .implement({
+    description:
+      'The approval is not as it was expected to be: somebody else was first, or it changed. Nothing was overwritten.',
+    interfaces: [UserError],
+    fields: (t) => ({ approval: t.expose('approval', { type: Approval, description: 'What stands.' }) }),
+  })

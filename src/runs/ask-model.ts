@@ -118,6 +118,8 @@ async function collect(
           outputTokens: part.usage.outputTokens.total ?? null,
         }
         if (part.finishReason.unified === 'error') throw new Error('The model ended its answer with an error.')
+        // The stream broke: half an answer is none.
+        if (part.finishReason.unified === 'interrupted') throw new Error("The model's stream ended in the middle.")
         break
       case 'error':
         throw part.error instanceof Error ? part.error : new Error(messageOf(part.error))

@@ -23,11 +23,16 @@ const database = z.string().superRefine((url, { addIssue }) => {
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL such as http://localhost:11434/v1' })
 
 /** They come in a later version. Ignoring one would leave a server open that its owner believes closed. */
-const notYet = z.undefined('authentication by JWT is not in this version: remove it, or use the library with `authenticate`').optional()
+const notYet = z
+  .undefined('authentication by JWT is not in this version: remove it, or use the library with `authenticate`')
+  .optional()
 
 const shape = z.object({
   PORT: whole(0, 65_535, 'must be a port from 0 (any free one) to 65535').default(4000),
-  HOST: z.string().default('127.0.0.1').refine(isLoopback, 'must be loopback, such as 127.0.0.1: without authentication no other address is served'),
+  HOST: z
+    .string()
+    .default('127.0.0.1')
+    .refine(isLoopback, 'must be loopback, such as 127.0.0.1: without authentication no other address is served'),
   DATABASE_URL: database.default(defaultDatabaseUrl),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('warn'),
   MODEL: z.string().optional(),
@@ -39,7 +44,9 @@ const shape = z.object({
   DEMO_DATABASE: z.string().optional(),
   MAX_MESSAGE_BYTES: whole(1, 1e9, 'must be a number of bytes').default(defaultSettings.limits.message),
   MAX_CONCURRENT_RUNS: whole(1, 1e6, 'must be a number from 1').default(defaultSettings.maxConcurrentRuns),
-  LEASE_MS: whole(100, 3_600_000, 'must be a number of milliseconds from 100 to 3600000').default(defaultSettings.leaseMs),
+  LEASE_MS: whole(100, 3_600_000, 'must be a number of milliseconds from 100 to 3600000').default(
+    defaultSettings.leaseMs,
+  ),
   GRACE_MS: whole(0, 600_000, 'must be a number of milliseconds from 0 to 600000').default(10_000),
   JWKS_URL: notYet,
   JWT_ISSUER: notYet,
@@ -54,7 +61,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const parsed = shape.safeParse(given)
   const mistakes = parsed.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}.`) ?? []
   if (env.NODE_ENV === 'production' && !env.DATABASE_URL) {
-    mistakes.push('DATABASE_URL: must be set with NODE_ENV=production, such as file:/var/lib/countersign/countersign.db.')
+    mistakes.push(
+      'DATABASE_URL: must be set with NODE_ENV=production, such as file:/var/lib/countersign/countersign.db.',
+    )
   }
   return parsed.success && mistakes.length === 0 ? { config: parsed.data } : { mistakes }
 }

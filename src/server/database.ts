@@ -16,7 +16,8 @@ export const defaultDatabaseUrl = 'file:./countersign.db'
 export function databasePath(url: string): string {
   if (url === ':memory:') return url
   if (url.startsWith('file://') && URL.canParse(url) && new URL(url).host === '') return fileURLToPath(url)
-  if (url.startsWith('file:') && !url.startsWith('file://') && url.length > 'file:'.length) return url.slice('file:'.length)
+  if (url.startsWith('file:') && !url.startsWith('file://') && url.length > 'file:'.length)
+    return url.slice('file:'.length)
   const message = /^mongodb(\+srv)?:/.test(url)
     ? 'MongoDB is not in this version: use file:./countersign.db'
     : 'a database is file:./name.db or file:/path/name.db'

@@ -22,8 +22,16 @@ export function useGraphiql(endpoint: string, shown: () => boolean): ServerPlugi
       if (!wantsPage || !shown()) return
       if (url.pathname === '/') endResponse(new Response(null, { status: 302, headers: { location: endpoint } }))
       if (url.pathname !== endpoint) return
-      page ??= renderGraphiQL({ title: 'Countersign', endpoint, defaultQuery: '{ viewer { principal { name } roles } }' })
-      const headers = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy, 'x-frame-options': 'DENY' }
+      page ??= renderGraphiQL({
+        title: 'Countersign',
+        endpoint,
+        defaultQuery: '{ viewer { principal { name } roles } }',
+      })
+      const headers = {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': policy,
+        'x-frame-options': 'DENY',
+      }
       endResponse(new Response(page, { headers }))
     },
   }

@@ -39,7 +39,11 @@ export function createLiveSubscriptions(): LiveSubscriptions {
 }
 
 const expired = (): ExecutionResult => ({
-  errors: [new GraphQLError('Your token has expired: subscribe again with a new one.', { extensions: { code: 'UNAUTHENTICATED' } })],
+  errors: [
+    new GraphQLError('Your token has expired: subscribe again with a new one.', {
+      extensions: { code: 'UNAUTHENTICATED' },
+    }),
+  ],
 })
 
 /** An iterator that can be ended from outside while `next()` waits, after one last item if need be. For one reader. */

@@ -9,8 +9,11 @@ import { isLoopback } from './loopback.ts'
 export function foreignHost(request: Request): string | null {
   const name = new URL(request.url).hostname
   const header = request.headers.get('host')
-  const hostname = header !== null && URL.canParse(`http://${header}`) ? new URL(`http://${header}`).hostname : (header ?? name)
-  return isLoopback(hostname) ? null : 'This server has no authentication and answers to the names localhost and 127.0.0.1 only.'
+  const hostname =
+    header !== null && URL.canParse(`http://${header}`) ? new URL(`http://${header}`).hostname : (header ?? name)
+  return isLoopback(hostname)
+    ? null
+    : 'This server has no authentication and answers to the names localhost and 127.0.0.1 only.'
 }
 
 /** Why a page of another origin may not ask; null when it is not one. Other ports of this machine are other origins too. */
@@ -18,7 +21,10 @@ export function foreignOrigin(request: Request): string | null {
   const { headers } = request
   const host = headers.get('host') ?? new URL(request.url).host
   const origin = headers.get('origin')
-  const sameOrigin = origin === null ? !['cross-site', 'same-site'].includes(headers.get('sec-fetch-site') ?? '') : hostOf(origin) === host
+  const sameOrigin =
+    origin === null
+      ? !['cross-site', 'same-site'].includes(headers.get('sec-fetch-site') ?? '')
+      : hostOf(origin) === host
   return sameOrigin ? null : 'This server has no authentication and takes no requests of web pages of another origin.'
 }
 

@@ -103,7 +103,9 @@ export function createServer(options: ServerOptions): Server {
   }
   const readiness = async () => refusal() ?? (await storeRefusal(present()))
   const as =
-    <Input extends unknown[], Result>(operation: (engine: Engine, principal: Principal, ...input: Input) => Promise<Result>) =>
+    <Input extends unknown[], Result>(
+      operation: (engine: Engine, principal: Principal, ...input: Input) => Promise<Result>,
+    ) =>
     async (principal: PrincipalInput, ...input: Input): Promise<Result> => {
       if (closing) throw new CountersignError('STORE_UNAVAILABLE', 'The server is closed.')
       return activity.track(operation(present(), parsePrincipal(principal), ...input))
@@ -137,7 +139,8 @@ export function createServer(options: ServerOptions): Server {
 
   const server: Server = {
     async start() {
-      if (closing) throw new CountersignError('INVALID_CONFIGURATION', 'A closed server does not start again: create another.')
+      if (closing)
+        throw new CountersignError('INVALID_CONFIGURATION', 'A closed server does not start again: create another.')
       await begin()
     },
     async listen({ port = 4000, host = '127.0.0.1' } = {}) {
@@ -151,7 +154,10 @@ export function createServer(options: ServerOptions): Server {
       const url = await listenOn(http, port, host)
       loopbackOnly = isLoopback(host) && (httpServers.length === 0 || loopbackOnly)
       httpServers.push(http)
-      log.info({ url, open }, open ? 'listening: without authentication everyone on this machine has all rights' : 'listening')
+      log.info(
+        { url, open },
+        open ? 'listening: without authentication everyone on this machine has all rights' : 'listening',
+      )
       return { url, close: () => server.close() }
     },
     fetch: (request) => activity.track(Promise.resolve(pipeline.fetch(request, {}))),
@@ -164,7 +170,13 @@ export function createServer(options: ServerOptions): Server {
     get liveSubscriptions() {
       return live.size
     },
-    runs: { start: as(startRun), continue: as(continueRun), cancel: as(cancelRun), get: as(getRun), list: as(listRuns) },
+    runs: {
+      start: as(startRun),
+      continue: as(continueRun),
+      cancel: as(cancelRun),
+      get: as(getRun),
+      list: as(listRuns),
+    },
     approvals: { list: as(listApprovals), get: as(getApproval), resolve: as(resolveApproval) },
   }
   return server

@@ -19,7 +19,15 @@ export type Running = {
  * Ends everything in order; new work is refused already when this is called. Listening goes on until the last answer is out, so that
  * whoever asks for readiness in the meantime is told no. Of the grace period the requests under way have the first half.
  */
-export async function shutDown({ live, activity, webSockets, httpServers, engine, graceMs, log }: Running): Promise<void> {
+export async function shutDown({
+  live,
+  activity,
+  webSockets,
+  httpServers,
+  engine,
+  graceMs,
+  log,
+}: Running): Promise<void> {
   const requestsOver = AbortSignal.timeout(graceMs / 2)
   live.endAll()
   await Promise.race([activity.settled(), aborted(requestsOver)])
@@ -28,7 +36,8 @@ export async function shutDown({ live, activity, webSockets, httpServers, engine
   const engineOver = AbortSignal.timeout(graceMs / 2)
   const stopped = engine[Symbol.asyncDispose]()
   await Promise.race([stopped, aborted(engineOver)])
-  if (engineOver.aborted) log.warn('The grace period is over and work is still under way: it is left to whoever takes the runs over')
+  if (engineOver.aborted)
+    log.warn('The grace period is over and work is still under way: it is left to whoever takes the runs over')
 }
 
 function closeHttp(server: HttpServer, deadline: AbortSignal): Promise<void> {

@@ -39,9 +39,24 @@ type Extra = { readonly socket: WebSocket; readonly request: Request; identity?:
 type Options = ServerOptions<Record<string, unknown>, Extra>
 
 /** GraphQL over WebSocket: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md, sub-protocol graphql-transport-ws only. */
-export function createWebSockets({ pipeline, identify, open, refusal, activity, maxMessage, log }: WebSocketParts): WebSockets {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessage, handleProtocols: (offered) => handleProtocols(offered) })
-  const protocol = makeServer<Record<string, unknown>, Extra>({ ...authenticated(identify, log), ...operations(pipeline, refusal, log) })
+export function createWebSockets({
+  pipeline,
+  identify,
+  open,
+  refusal,
+  activity,
+  maxMessage,
+  log,
+}: WebSocketParts): WebSockets {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: maxMessage,
+    handleProtocols: (offered) => handleProtocols(offered),
+  })
+  const protocol = makeServer<Record<string, unknown>, Extra>({
+    ...authenticated(identify, log),
+    ...operations(pipeline, refusal, log),
+  })
   const heartbeat = setInterval(() => beat(sockets.clients), pingEvery).unref()
 
   sockets.on('connection', (socket: WebSocket, upgrade: IncomingMessage) => {
@@ -101,7 +116,10 @@ function authenticated(identify: Identify, log: Logger): Pick<Options, 'onConnec
         extra.identity = identity
         const left = identity.expiresAt === null ? null : identity.expiresAt - Date.now()
         if (left !== null && left < 2 ** 31) {
-          extra.expiry = setTimeout(() => extra.socket.close(CloseCode.Forbidden, 'Your token has expired'), left).unref()
+          extra.expiry = setTimeout(
+            () => extra.socket.close(CloseCode.Forbidden, 'Your token has expired'),
+            left,
+          ).unref()
         }
       } catch (error) {
         log.error({ err: error }, 'Authentication failed to answer')
@@ -121,7 +139,11 @@ function operations(
 ): Pick<Options, 'onSubscribe' | 'execute' | 'subscribe' | 'onNext' | 'onError'> {
   const enveloped = new WeakMap<ExecutionArgs, ReturnType<Pipeline['getEnveloped']>>()
   const requestIds = new WeakMap<ExecutionArgs, string>()
-  const prepare = async (identity: Identity | undefined, { query, operationName, variables }: SubscribePayload, requestId: string) => {
+  const prepare = async (
+    identity: Identity | undefined,
+    { query, operationName, variables }: SubscribePayload,
+    requestId: string,
+  ) => {
     const engine = pipeline.getEnveloped({ identity, requestId } as never)
     const document = engine.parse(query)
     const errors = engine.validate(engine.schema, document)
@@ -176,13 +198,21 @@ const tooMany = () =>
   })
 
 const asGraphQLError = (error: unknown) =>
-  error instanceof GraphQLError ? error : new GraphQLError('Unexpected error', { originalError: error instanceof Error ? error : new Error(String(error)) })
+  error instanceof GraphQLError
+    ? error
+    : new GraphQLError('Unexpected error', { originalError: error instanceof Error ? error : new Error(String(error)) })
 
 /** HTTP's status has no place on a socket. */
 const maskedErrors = (errors: readonly GraphQLError[], requestId: string, log: Logger): GraphQLError[] =>
   (maskResult({ errors }, requestId, log).errors ?? []).map((error) => {
     const { http: _, ...extensions } = error.extensions
-    return new GraphQLError(error.message, { nodes: error.nodes, source: error.source, positions: error.positions, path: error.path, extensions })
+    return new GraphQLError(error.message, {
+      nodes: error.nodes,
+      source: error.source,
+      positions: error.positions,
+      path: error.path,
+      extensions,
+    })
   })
 
 /** Resolves when the client may be sent more: at once, or when it has taken what it was sent. */
@@ -219,7 +249,8 @@ type Refused = { readonly status: string; readonly reason: string }
 
 function refusalOf(upgrade: IncomingMessage, open: boolean, refusal: () => string | null): Refused | null {
   const request = toRequest(upgrade)
-  if (new URL(request.url).pathname !== endpoint) return { status: '404 Not Found', reason: `WebSockets are at ${endpoint}.` }
+  if (new URL(request.url).pathname !== endpoint)
+    return { status: '404 Not Found', reason: `WebSockets are at ${endpoint}.` }
   const foreign = open ? (foreignHost(request) ?? foreignOrigin(request)) : null
   if (foreign !== null) return { status: '403 Forbidden', reason: foreign }
   const draining = refusal()
@@ -228,7 +259,9 @@ function refusalOf(upgrade: IncomingMessage, open: boolean, refusal: () => strin
 
 function refuse(socket: Duplex, { status, reason }: Refused): void {
   socket.on('error', () => {})
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`)
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
+  )
 }
 
 /** The upgrade as the web's Request, which `authenticate` is given over every transport. */

@@ -26,7 +26,11 @@ export type Harness = Scene & {
   // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
   data(document: string, variables?: Record<string, unknown>, as?: Principal): Promise<any>
   // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
-  watch(document: string, variables?: Record<string, unknown>, as?: Principal): Promise<AsyncGenerator<ExecutionResult<any>>>
+  watch(
+    document: string,
+    variables?: Record<string, unknown>,
+    as?: Principal,
+  ): Promise<AsyncGenerator<ExecutionResult<any>>>
 }
 
 const support = defineAgent({
@@ -88,4 +92,6 @@ export async function openHarness(settings: Partial<Engine['settings']> = {}): P
 }
 
 const failure = (errors: readonly GraphQLError[]) =>
-  errors.length === 1 ? (errors[0] as GraphQLError) : new AggregateError(errors, errors.map(({ message }) => message).join('; '))
+  errors.length === 1
+    ? (errors[0] as GraphQLError)
+    : new AggregateError(errors, errors.map(({ message }) => message).join('; '))

@@ -1,4 +1,4 @@
-import { execute, getIntrospectionQuery, GraphQLError, parse, validate } from 'graphql'
+import { execute, GraphQLError, getIntrospectionQuery, parse, validate } from 'graphql'
 import { describe, expect, test } from 'vitest'
 import { limitRules, parseDocument } from '../../src/graphql/limits.ts'
 import { schema } from '../../src/graphql/schema.ts'
@@ -16,7 +16,8 @@ function refusalOf(document: string): { message: string; code: unknown } {
 const tooMuch = (message: RegExp) => ({ message: expect.stringMatching(message), code: 'GRAPHQL_VALIDATION_FAILED' })
 
 const nested = (levels: number) => `${'{ run(id: "x") '.repeat(levels)}{ id }${' }'.repeat(levels)}`
-const repeated = (count: number, one: (index: number) => string) => Array.from({ length: count }, (_, index) => one(index)).join(' ')
+const repeated = (count: number, one: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => one(index)).join(' ')
 
 /** What a console asks for, and more. */
 const honest = /* GraphQL */ `
@@ -62,7 +63,9 @@ describe('the limits on a document', () => {
 
   test('10,000 aliases are refused', () => {
     expect(refusalOf(`{ ${repeated(10_000, (n) => `a${n}: __typename`)} }`)).toEqual(tooMuch(/more than 10000 tokens/))
-    expect(refusalOf(`{ ${repeated(900, (n) => `a${n}: __typename`)} }`)).toEqual(tooMuch(/900 aliases, and at most 200/))
+    expect(refusalOf(`{ ${repeated(900, (n) => `a${n}: __typename`)} }`)).toEqual(
+      tooMuch(/900 aliases, and at most 200/),
+    )
   })
 
   test('thousands of fields are refused, before the quadratic rules of validation', () => {
@@ -84,38 +87,62 @@ describe('the limits on a document', () => {
 
   test('depth through fragments counts', () => {
     const chain = repeated(30, (n) => `fragment F${n} on Run { agent { ...F${n + 1} } }`)
-    expect(refusalOf(`{ run(id: "x") { ...F0 } } ${chain} fragment F30 on Run { id }`)).toEqual(tooMuch(/32 levels deep/))
+    expect(refusalOf(`{ run(id: "x") { ...F0 } } ${chain} fragment F30 on Run { id }`)).toEqual(
+      tooMuch(/32 levels deep/),
+    )
   })
 
   test('fragments that contain each other are left to validation, which says so', () => {
-    const document = parseDocument('{ viewer { ...A } } fragment A on Viewer { ...B } fragment B on Viewer { ...A tenant }')
-    expect(validate(schema, document).map(({ message }) => message)).toEqual([expect.stringMatching(/Cannot spread fragment "A" within itself/)])
+    const document = parseDocument(
+      '{ viewer { ...A } } fragment A on Viewer { ...B } fragment B on Viewer { ...A tenant }',
+    )
+    expect(validate(schema, document).map(({ message }) => message)).toEqual([
+      expect.stringMatching(/Cannot spread fragment "A" within itself/),
+    ])
   })
 
   test('a syntax error says where', () => {
-    expect(refusalOf('{ run(')).toEqual({ message: expect.stringMatching(/^Syntax Error/), code: 'GRAPHQL_PARSE_FAILED' })
+    expect(refusalOf('{ run(')).toEqual({
+      message: expect.stringMatching(/^Syntax Error/),
+      code: 'GRAPHQL_PARSE_FAILED',
+    })
     expect(() => parseDocument('{ run(')).toThrow(expect.objectContaining({ locations: [{ line: 1, column: 7 }] }))
     expect(refusalOf('{ "')).toEqual({ message: expect.stringMatching(/^Syntax Error/), code: 'GRAPHQL_PARSE_FAILED' })
   })
 
   test('are there as validation rules too', () => {
-    expect(validate(schema, parse(nested(200)), limitRules).map(({ message }) => message)).toEqual([expect.stringMatching(/201 levels/)])
+    expect(validate(schema, parse(nested(200)), limitRules).map(({ message }) => message)).toEqual([
+      expect.stringMatching(/201 levels/),
+    ])
   })
 
   test('what a console asks for is taken, and so is introspection', async () => {
     await using harness = await openHarness()
-    expect(await harness.run(honest, { first: 100 })).toMatchObject({ data: { approvals: { totalCount: { count: 0 } } } })
-    const introspection = getIntrospectionQuery({ descriptions: true, inputValueDeprecation: true, oneOf: true, schemaDescription: true, specifiedByUrl: true, directiveIsRepeatable: true })
+    expect(await harness.run(honest, { first: 100 })).toMatchObject({
+      data: { approvals: { totalCount: { count: 0 } } },
+    })
+    const introspection = getIntrospectionQuery({
+      descriptions: true,
+      inputValueDeprecation: true,
+      oneOf: true,
+      schemaDescription: true,
+      specifiedByUrl: true,
+      directiveIsRepeatable: true,
+    })
     expect(await harness.data(introspection)).toHaveProperty('__schema')
   })
 
   test('lists within lists within lists are refused by what they may cost, and nothing is resolved', async () => {
     await using harness = await openHarness()
-    const page = (below: string) => `edges { node { id approvals(first: 100) { edges { node { id run { id approvals(first: $n) { edges { node { ${below} } } } } } } } } }`
+    const page = (below: string) =>
+      `edges { node { id approvals(first: 100) { edges { node { id run { id approvals(first: $n) { edges { node { ${below} } } } } } } } } }`
     const document = `query ($n: Int) { agents { name } runs(first: $n) { ${page('id')} } }`
     const { data, errors } = await harness.run(document, { n: 100 })
     expect(data).toBeNull()
-    expect(errors?.[0]).toMatchObject({ message: expect.stringMatching(/at most 100000 are taken. Take smaller pages/), extensions: { code: 'BAD_USER_INPUT' } })
+    expect(errors?.[0]).toMatchObject({
+      message: expect.stringMatching(/at most 250000 are taken. Take smaller pages/),
+      extensions: { code: 'BAD_USER_INPUT' },
+    })
     expect(await harness.run(document, { n: 5 })).toMatchObject({ data: { runs: { edges: [] } } })
   })
 
@@ -126,14 +153,23 @@ describe('the limits on a document', () => {
         ... on StartRunSuccess { run { approvals(first: 100) { edges { node { run { approvals(first: 100) { edges { node { history(first: 100) { edges { node { revision } } } } } } } } } } } }
       }
     }`
-    expect(await harness.run(document)).toMatchObject({ data: null, errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] })
+    expect(await harness.run(document)).toMatchObject({
+      data: null,
+      errors: [{ extensions: { code: 'BAD_USER_INPUT' } }],
+    })
     expect(await harness.data('{ runs { totalCount { count } } }')).toEqual({ runs: { totalCount: { count: 0 } } })
   })
 
   test('each of 10,000 items of a nested list is below the limit', async () => {
     await using harness = await openHarness()
-    const document = parseDocument('{ runs(first: 100) { edges { node { approvals(first: 100) { edges { node { id status } } } } } } }')
-    const contextValue = { engine: harness.engine, principal: { id: 'prn_a', name: null, tenant: 'default', roles: [] }, requestId: 'r' }
+    const document = parseDocument(
+      '{ runs(first: 100) { edges { node { approvals(first: 100) { edges { node { id status } } } } } } }',
+    )
+    const contextValue = {
+      engine: harness.engine,
+      principal: { id: 'prn_a', name: null, tenant: 'default', roles: [] },
+      requestId: 'r',
+    }
     expect(await execute({ schema, document, contextValue })).toEqual({ data: { runs: { edges: [] } } })
   })
 })

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import type { RunRecord } from '../../src/store/records.ts'
-import { admin, approver, auditor, decide, type Harness, openHarness, principal, requester, stranger } from './harness.ts'
+import {
+  admin,
+  approver,
+  auditor,
+  decide,
+  type Harness,
+  openHarness,
+  principal,
+  requester,
+  stranger,
+} from './harness.ts'
 
 const runs = /* GraphQL */ `
   query ($filter: RunFilter, $orderBy: RunOrder! = NEWEST_FIRST, $first: Int, $after: String, $last: Int, $before: String) {
@@ -23,13 +33,23 @@ const approvals = /* GraphQL */ `
 
 /** Runs that are called '0', '1', …; two at a time were created at the same moment. */
 async function startRuns(harness: Harness, count: number, of: Partial<RunRecord> = {}) {
-  for (let index = 0; index < count; index++) await harness.startRun({ message: `${index}`, createdAt: 1_000 + Math.floor(index / 2), ...of })
+  for (let index = 0; index < count; index++)
+    await harness.startRun({ message: `${index}`, createdAt: 1_000 + Math.floor(index / 2), ...of })
 }
 
-type Page = { edges: { cursor: string; node: { id: string; message: string } }[]; pageInfo: Record<string, unknown>; totalCount: unknown }
+type Page = {
+  edges: { cursor: string; node: { id: string; message: string } }[]
+  pageInfo: Record<string, unknown>
+  totalCount: unknown
+}
 const idsOf = ({ edges }: Page) => edges.map(({ node }) => node.id)
 
-async function readAll(harness: Harness, document: string, variables: Record<string, unknown>, backward = false): Promise<string[]> {
+async function readAll(
+  harness: Harness,
+  document: string,
+  variables: Record<string, unknown>,
+  backward = false,
+): Promise<string[]> {
   const all: string[] = []
   let cursor: unknown = null
   for (;;) {
@@ -87,7 +107,10 @@ describe('a list', () => {
     expect((await harness.data(approvals, { first: 1 })).page.totalCount).toEqual({ count: 1_000, precision: 'EXACT' })
     const more = await harness.startRun()
     await more.propose(1)
-    expect((await harness.data(approvals, { first: 1 })).page.totalCount).toEqual({ count: 1_000, precision: 'AT_LEAST' })
+    expect((await harness.data(approvals, { first: 1 })).page.totalCount).toEqual({
+      count: 1_000,
+      precision: 'AT_LEAST',
+    })
   })
 
   test.each([
@@ -115,14 +138,19 @@ describe('a list', () => {
     const { page }: { page: Page } = await harness.data(runs)
     const refusal = { errors: [{ message: expect.stringMatching(/cursor of another list or order/) }] }
     expect(await harness.run(runs, { after: page.pageInfo.endCursor, orderBy: 'OLDEST_FIRST' })).toMatchObject(refusal)
-    expect(await harness.run(approvals, { after: page.pageInfo.endCursor, orderBy: 'NEWEST_FIRST' })).toMatchObject(refusal)
+    expect(await harness.run(approvals, { after: page.pageInfo.endCursor, orderBy: 'NEWEST_FIRST' })).toMatchObject(
+      refusal,
+    )
   })
 
   test('takes null within a filter for nothing said, and an empty list for nothing wanted', async () => {
     await using harness = await openHarness()
     await (await harness.startRun()).propose(1)
     const nothingSaid = { status: null, agentName: null, requestedBy: null, createdAfter: null, createdBefore: null }
-    for (const [document, more] of [[runs, { sessionId: null }], [approvals, { runId: null, toolName: null, resolvedBy: null }]] as const) {
+    for (const [document, more] of [
+      [runs, { sessionId: null }],
+      [approvals, { runId: null, toolName: null, resolvedBy: null }],
+    ] as const) {
       expect((await harness.data(document, { filter: { ...nothingSaid, ...more } })).page.edges).toHaveLength(1)
       expect((await harness.data(document, { filter: null })).page.edges).toHaveLength(1)
       expect((await harness.data(document, { filter: { status: [] } })).page.edges).toEqual([])
@@ -135,7 +163,10 @@ describe('a list', () => {
     for (const id of ['', 'run_', 'nonsense', '\ud800', '%', 'prn_']) {
       expect((await harness.data(runs, { filter: { requestedBy: [id] } })).page.edges).toEqual([])
       expect((await harness.data(runs, { filter: { sessionId: id } })).page.edges).toEqual([])
-      expect((await harness.data(approvals, { filter: { runId: id } })).page).toMatchObject({ edges: [], totalCount: { count: 0 } })
+      expect((await harness.data(approvals, { filter: { runId: id } })).page).toMatchObject({
+        edges: [],
+        totalCount: { count: 0 },
+      })
       expect((await harness.data(approvals, { filter: { resolvedBy: [id] } })).page.edges).toEqual([])
     }
   })
@@ -152,7 +183,9 @@ describe('a list', () => {
     expect(await found(runs, { status: ['PAUSED'] })).toEqual([two.id])
     expect(await found(runs, { createdAfter: '1970-01-01T00:00:02Z' })).toEqual([two.id])
     expect(await found(runs, { createdBefore: '1970-01-01T00:00:02Z' })).toEqual([one.id])
-    expect(await found(approvals, { runId: two.id, status: ['PENDING'], kind: ['CONFIRMATION'], type: ['REQUIRED'] })).toHaveLength(1)
+    expect(
+      await found(approvals, { runId: two.id, status: ['PENDING'], kind: ['CONFIRMATION'], type: ['REQUIRED'] }),
+    ).toHaveLength(1)
     expect(await found(approvals, { runId: one.id })).toEqual([])
     expect(await found(approvals, { toolName: ['other'] })).toEqual([])
     expect(await found(approvals, { resolvedAfter: '1970-01-01T00:00:00Z' })).toEqual([])
@@ -189,7 +222,8 @@ describe('who sees what', () => {
     await gated.propose(1)
     const others = await harness.startRun({ requestedBy: admin.id })
     await others.propose(1)
-    const seen = async (document: string, as: Parameters<Harness['data']>[2]) => idsOf((await harness.data(document, { first: 100 }, as)).page).toSorted()
+    const seen = async (document: string, as: Parameters<Harness['data']>[2]) =>
+      idsOf((await harness.data(document, { first: 100 }, as)).page).toSorted()
     expect(await seen(runs, admin)).toEqual([plain.id, gated.id, others.id].toSorted())
     expect(await seen(runs, auditor)).toEqual([plain.id, gated.id, others.id].toSorted())
     expect(await seen(runs, approver)).toEqual([gated.id, others.id].toSorted())

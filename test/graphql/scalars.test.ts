@@ -11,7 +11,8 @@ const scalar = (name: string) => {
     literal: (text: string, variables: Record<string, unknown> = {}) => type.parseLiteral(parseValue(text), variables),
   }
 }
-const badInput = (message: RegExp) => expect.objectContaining({ message: expect.stringMatching(message), extensions: { code: 'BAD_USER_INPUT' } })
+const badInput = (message: RegExp) =>
+  expect.objectContaining({ message: expect.stringMatching(message), extensions: { code: 'BAD_USER_INPUT' } })
 
 describe('DateTime', () => {
   const dateTime = scalar('DateTime')
@@ -29,7 +30,7 @@ describe('DateTime', () => {
     ['2024-02-29T23:30:00-01:00', '2024-03-01T00:30:00.000Z'],
     ['0000-01-01T00:00:00Z', '0000-01-01T00:00:00.000Z'],
   ])('takes %s', (text, meant) => {
-    expect(new Date(dateTime.value(text)).toISOString()).toBe(meant)
+    expect(dateTime.out(dateTime.value(text))).toBe(meant)
     expect(dateTime.literal(JSON.stringify(text))).toBe(dateTime.value(text))
   })
 
@@ -57,7 +58,9 @@ describe('DateTime', () => {
   })
 
   test('refuses a literal that is no string', () => {
-    expect(() => dateTime.literal('1772366400000')).toThrow(expect.objectContaining({ extensions: { code: 'BAD_USER_INPUT' } }))
+    expect(() => dateTime.literal('1772366400000')).toThrow(
+      expect.objectContaining({ extensions: { code: 'BAD_USER_INPUT' } }),
+    )
   })
 })
 
@@ -72,7 +75,10 @@ describe('JSON', () => {
   })
 
   test('takes variables within a literal; one that is not given is left out', () => {
-    expect(json.literal('{a: $a, b: [$a, $b], c: $b}', { a: { deep: 1 } })).toEqual({ a: { deep: 1 }, b: [{ deep: 1 }, null] })
+    expect(json.literal('{a: $a, b: [$a, $b], c: $b}', { a: { deep: 1 } })).toEqual({
+      a: { deep: 1 },
+      b: [{ deep: 1 }, null],
+    })
   })
 
   test('keeps `__proto__` as data', () => {
@@ -88,9 +94,17 @@ describe('JSON', () => {
     expect(json.value({ '\ud800': 'a\udc00' })).toEqual({ '\ufffd': 'a\ufffd' })
   })
 
-  test.each(['9007199254740993', '-9007199254740993', '[9007199254740992]', '{a: 1e400}', '9007199254740993.0'])('refuses the literal %s', (text) => {
-    expect(() => json.literal(text)).toThrow(expect.objectContaining({ message: expect.stringMatching(/2\^53|no JSON number/), extensions: { code: 'BAD_USER_INPUT' } }))
-  })
+  test.each(['9007199254740993', '-9007199254740993', '[9007199254740992]', '{a: 1e400}', '9007199254740993.0'])(
+    'refuses the literal %s',
+    (text) => {
+      expect(() => json.literal(text)).toThrow(
+        expect.objectContaining({
+          message: expect.stringMatching(/2\^53|no JSON number/),
+          extensions: { code: 'BAD_USER_INPUT' },
+        }),
+      )
+    },
+  )
 
   test('refuses integers beyond 2^53 in variables', () => {
     expect(() => json.value({ id: JSON.parse('9007199254740993') })).toThrow(badInput(/2\^53/))

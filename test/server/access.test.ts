@@ -32,16 +32,27 @@ test('without authentication a request under another name (DNS rebinding) is ref
   const status = (host: string) =>
     new Promise<number | undefined>((resolve, reject) => {
       const headers = { host, 'content-type': 'application/json' }
-      const request = httpRequest({ port, host: '127.0.0.1', path: '/graphql', method: 'POST', headers }, (response) => {
-        response.resume()
-        resolve(response.statusCode)
-      })
+      const request = httpRequest(
+        { port, host: '127.0.0.1', path: '/graphql', method: 'POST', headers },
+        (response) => {
+          response.resume()
+          resolve(response.statusCode)
+        },
+      )
       request.on('error', reject)
       request.end(JSON.stringify({ query: '{ __typename }' }))
     })
   expect(await status(`localhost:${port}`)).toBe(200)
   expect(await status(`[::1]:${port}`)).toBe(200)
-  for (const host of [`rebound.example:${port}`, '127.0.0.1.example', 'localhost.example', '0.0.0.0', ':', '@', 'a b']) {
+  for (const host of [
+    `rebound.example:${port}`,
+    '127.0.0.1.example',
+    'localhost.example',
+    '0.0.0.0',
+    ':',
+    '@',
+    'a b',
+  ]) {
     expect([host, await status(host)]).toEqual([host, expect.toBeOneOf([400, 403])])
   }
 })
@@ -55,7 +66,9 @@ test('without authentication a page of another origin is refused, over HTTP, SSE
     expect((await api.post(body, { origin, accept: 'text/event-stream' })).status).toBe(403)
     expect(await upgrade(api.endpoint, origin)).toBe(403)
   }
-  expect((await fetch(`${api.endpoint}?query={__typename}`, { headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(403)
+  expect(
+    (await fetch(`${api.endpoint}?query={__typename}`, { headers: { 'sec-fetch-site': 'cross-site' } })).status,
+  ).toBe(403)
   expect(await upgrade(api.endpoint, api.url)).toBe(101)
 })
 
@@ -82,7 +95,10 @@ test('one token means the same principal over HTTP, SSE and WebSocket', async ()
 
 test('a token that nobody has is refused: 401 over HTTP and SSE, 4403 over WebSocket', async () => {
   await using api = await testServer({ agents })
-  for (const headers of [{}, { authorization: 'Bearer nobody' }, { authorization: 'Basic cmVxdWVzdGVyLTE=' }] as Record<string, string>[]) {
+  for (const headers of [{}, { authorization: 'Bearer nobody' }, { authorization: 'Basic cmVxdWVzdGVyLTE=' }] as Record<
+    string,
+    string
+  >[]) {
     for (const accept of ['application/graphql-response+json', 'application/json', 'text/event-stream']) {
       const response = await api.post({ query: viewer }, { ...headers, accept })
       expect(response.status).toBe(401)
@@ -96,13 +112,12 @@ test('a token that nobody has is refused: 401 over HTTP and SSE, 4403 over WebSo
 })
 
 test('a token that ends closes its WebSocket with 4403 and its SSE stream with a reason, and nobody else’s', async () => {
-  let short = 0
   await using api = await testServer({
     agents,
     authenticate: (token, request) => {
       const principal = testPrincipals(token, request)
       if (principal === null || principal instanceof Promise || token !== 'approver-1') return principal
-      return { ...principal, expiresAt: new Date(Date.now() + (short += 300)) }
+      return { ...principal, expiresAt: new Date(Date.now() + 500) }
     },
   })
   const pending = 'subscription { pendingApprovals { __typename } }'
@@ -134,7 +149,10 @@ test('an authentication that fails is logged, and hidden from who asks', async (
   const text = await response.text()
   expect(response.status).toBe(500)
   expect(text).not.toContain('hunter2')
-  expect(JSON.parse(text).errors[0].extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR', requestId: response.headers.get('x-request-id') })
+  expect(JSON.parse(text).errors[0].extensions).toEqual({
+    code: 'INTERNAL_SERVER_ERROR',
+    requestId: response.headers.get('x-request-id'),
+  })
   await expect(api.subscribe(viewer).next()).rejects.toMatchObject({ code: 4500 })
 })
 

@@ -6,7 +6,8 @@ const api = await testServer({ agents })
 afterAll(() => api[Symbol.asyncDispose]())
 
 const token = { authorization: 'Bearer requester-1' }
-const start = 'mutation ($input: StartRunInput!) { startRun(input: $input) { __typename ... on UserError { message } ... on InvalidInputError { issues { path message } } } }'
+const start =
+  'mutation ($input: StartRunInput!) { startRun(input: $input) { __typename ... on UserError { message } ... on InvalidInputError { issues { path message } } } }'
 const runs = async () => (await api.data('{ runs { totalCount { count } } }', {}, 'admin-1')).runs.totalCount.count
 
 /** It is refused with this status and code, nothing is stored, and the server goes on. */
@@ -28,7 +29,12 @@ test('a request of 10 MB is refused with 413, announced or not', async () => {
   const body = JSON.stringify({ query: start, variables: { input: { agentName: 'echo', message } } })
   await refused(api.post(body, token), 413, 'BAD_USER_INPUT', /too large/)
   const headers = { ...token, 'content-type': 'application/json' }
-  const chunked: RequestInit & { duplex: 'half' } = { method: 'POST', headers, body: new Blob([body]).stream(), duplex: 'half' }
+  const chunked: RequestInit & { duplex: 'half' } = {
+    method: 'POST',
+    headers,
+    body: new Blob([body]).stream(),
+    duplex: 'half',
+  }
   await refused(fetch(api.endpoint, chunked), 413, 'BAD_USER_INPUT', /too large/)
 })
 
@@ -106,7 +112,8 @@ test('an unknown path is 404, another method 405 and says what is allowed', asyn
 })
 
 test('every answer has a request id, the caller’s own when it is a plain one', async () => {
-  const id = async (headers: Record<string, string>) => (await api.post({ query: '{ __typename }' }, { ...token, ...headers })).headers.get('x-request-id')
+  const id = async (headers: Record<string, string>) =>
+    (await api.post({ query: '{ __typename }' }, { ...token, ...headers })).headers.get('x-request-id')
   expect(await id({ 'x-request-id': 'mine-1' })).toBe('mine-1')
   expect(await id({ 'x-request-id': 'a b"c' })).toMatch(/^[0-9a-f-]{36}$/)
 })

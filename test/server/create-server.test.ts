@@ -54,8 +54,12 @@ test('the operations without HTTP are given a principal each', async () => {
   const approver = { id: 'a', roles: ['APPROVER'] } as const
   const { edges } = await server.approvals.list(approver, { filter: { status: ['PENDING'] } })
   const approvalId = edges[0]?.node.id ?? ''
-  expect(await server.approvals.resolve(requester, { approvalId, decision: { approve: {} } })).toMatchObject({ __typename: 'ForbiddenError' })
-  expect(await server.approvals.resolve(approver, { approvalId, decision: { approve: {} } })).toMatchObject({ __typename: 'ResolveApprovalSuccess' })
+  expect(await server.approvals.resolve(requester, { approvalId, decision: { approve: {} } })).toMatchObject({
+    __typename: 'ForbiddenError',
+  })
+  expect(await server.approvals.resolve(approver, { approvalId, decision: { approve: {} } })).toMatchObject({
+    __typename: 'ResolveApprovalSuccess',
+  })
   // @ts-expect-error a role that is none
   await expect(server.runs.list({ id: 'r', roles: ['KING'] })).rejects.toMatchObject({ code: 'INVALID_PRINCIPAL' })
 })

@@ -27,9 +27,15 @@ test('before start and after close the process is healthy and not ready, and req
   const server = createServer({ logger, agents, database: ':memory:', authenticate: testPrincipals })
   const refused = async (reason: RegExp) => {
     expect(await ask(server, '/health')).toEqual({ status: 200, body: { status: 'ok' } })
-    expect(await ask(server, '/ready')).toEqual({ status: 503, body: { status: 'unavailable', reason: expect.stringMatching(reason) } })
+    expect(await ask(server, '/ready')).toEqual({
+      status: 503,
+      body: { status: 'unavailable', reason: expect.stringMatching(reason) },
+    })
     const query = await ask(server, '/graphql?query={__typename}')
-    expect(query).toMatchObject({ status: 503, body: { errors: [{ message: expect.stringMatching(reason), extensions: { code: 'UNAVAILABLE' } }] } })
+    expect(query).toMatchObject({
+      status: 503,
+      body: { errors: [{ message: expect.stringMatching(reason), extensions: { code: 'UNAVAILABLE' } }] },
+    })
   }
   await refused(/not started/)
   await expect(server.runs.list({ id: 'a', roles: ['ADMIN'] })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })

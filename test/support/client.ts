@@ -1,9 +1,13 @@
 import { createClient as createSseClient } from 'graphql-sse'
-import { type Client as WsClient, createClient as createWsClient } from 'graphql-ws'
+import { createClient as createWsClient, type Client as WsClient } from 'graphql-ws'
 import { WebSocket } from 'ws'
 
 export type Variables = Record<string, unknown>
-export type GraphQLErrorJson = { message: string; path?: (string | number)[]; extensions: { code: string; [key: string]: unknown } }
+export type GraphQLErrorJson = {
+  message: string
+  path?: (string | number)[]
+  extensions: { code: string; [key: string]: unknown }
+}
 // biome-ignore lint/suspicious/noExplicitAny: tests read answers of many shapes; give a type where it matters.
 export type AnyData = any
 export type Answer<Data = AnyData> = { data?: Data | null; errors?: GraphQLErrorJson[] }
@@ -40,7 +44,8 @@ export const defaultToken = 'requester-1'
 export function connect(url: string): Client {
   const endpoint = `${url}/graphql`
   const opened = new AsyncDisposableStack()
-  const authorization = (token: string | null): Record<string, string> => (token === null ? {} : { authorization: `Bearer ${token}` })
+  const authorization = (token: string | null): Record<string, string> =>
+    token === null ? {} : { authorization: `Bearer ${token}` }
 
   const client: Client = {
     url,

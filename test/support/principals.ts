@@ -7,7 +7,8 @@ import type { PrincipalInput, Role } from '../../src/access/principal.ts'
  * Null for anything else.
  */
 export function principalOf(token: string): PrincipalInput | null {
-  const match = /^((?:requester|approver|auditor|admin)(?:\+(?:requester|approver|auditor|admin))*)-(\w+)(?:@(\w+))?$/.exec(token)
+  const match =
+    /^((?:requester|approver|auditor|admin)(?:\+(?:requester|approver|auditor|admin))*)-(\w+)(?:@(\w+))?$/.exec(token)
   if (match === null) return null
   const [, roles = '', name = '', tenant = 'default'] = match
   return {

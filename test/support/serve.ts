@@ -16,4 +16,5 @@ const server = createServer({
 })
 const { url } = await server.listen({ port: Number(PORT) })
 console.log(`Countersign at ${url}`)
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => server.close().then(() => process.exit(0)))
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.once(signal, () => server.close().then(() => process.exit(0)))

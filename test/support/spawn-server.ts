@@ -30,12 +30,21 @@ export type SpawnedServer = Client & {
 export type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
 /** A real server in a process of its own, ready when this resolves. It ends with its scope. */
-export async function spawnServer({ agents, authenticated = false, database, env = {} }: SpawnOptions = {}): Promise<SpawnedServer> {
+export async function spawnServer({
+  agents,
+  authenticated = false,
+  database,
+  env = {},
+}: SpawnOptions = {}): Promise<SpawnedServer> {
   await using starting = new AsyncDisposableStack()
   const directory = starting.use(temporaryDirectory())
   const url = database ?? `file:${join(directory.path, 'test.db')}`
   const args = authenticated ? [join(root, 'test/support/serve.ts'), agents ?? ''] : [cliPath, 'start']
-  const child = run(args, { DATABASE_URL: url, PORT: '0', ...(agents === undefined ? {} : { AGENTS: agents }), ...env }, directory.path)
+  const child = run(
+    args,
+    { DATABASE_URL: url, PORT: '0', ...(agents === undefined ? {} : { AGENTS: agents }), ...env },
+    directory.path,
+  )
   starting.defer(() => child.kill('SIGKILL').then(() => {}))
   const client = starting.use(connect(await child.line(/https?:\/\/[^\s/]+/)))
   await untilReady(client.url)

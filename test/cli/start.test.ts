@@ -1,0 +1,161 @@
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
+import { runCli, type SpawnedServer, spawnServer } from '../support/spawn-server.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+
+/** It ends with exit code 1, these lines on stderr and nothing else. */
+async function failsWith(env: Record<string, string>, ...lines: RegExp[]) {
+  using directory = temporaryDirectory()
+  const { code, stdout, stderr } = await runCli(['start'], { env: { PORT: '0', ...env }, cwd: directory.path })
+  const found = stderr.trimEnd().split('\n')
+  expect([code, stdout, found]).toEqual([1, '', lines.map((line) => expect.stringMatching(line))])
+}
+
+test('a port that is taken: one clear line, exit 1', async () => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const address = taken.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  await failsWith({ PORT: String(port) }, new RegExp(`^countersign: .*port ${port} of 127\\.0\\.0\\.1 is taken`))
+  taken.close()
+})
+
+test('a database file that cannot be written or is none: one clear line, exit 1', async () => {
+  using directory = temporaryDirectory()
+  const text = join(directory.path, 'text.db')
+  writeFileSync(text, 'This is a letter and no database.')
+  await failsWith(
+    { DATABASE_URL: `file:${text}`, DEMO_DATABASE: ':memory:' },
+    /^countersign: .*text\.db is no SQLite database/,
+  )
+  const missing = join(directory.path, 'missing', 'test.db')
+  await failsWith(
+    { DATABASE_URL: `file:${missing}`, DEMO_DATABASE: ':memory:' },
+    /^countersign: .*missing\/test\.db cannot be opened/,
+  )
+  const closed = join(directory.path, 'closed')
+  mkdirSync(closed)
+  chmodSync(closed, 0o500)
+  // Root may write everywhere.
+  if (process.getuid?.() === 0) return
+  await failsWith(
+    { DATABASE_URL: `file:${closed}/test.db`, DEMO_DATABASE: ':memory:' },
+    /^countersign: .*closed\/test\.db cannot be opened/,
+  )
+})
+
+test('a database that another process holds: one clear line, exit 1', async () => {
+  await using other = await spawnServer()
+  await failsWith(
+    { DATABASE_URL: other.database, DEMO_DATABASE: ':memory:' },
+    /^countersign: .*in use by another server/,
+  )
+})
+
+test('bad environment variables: all together, one clear line each, exit 1, and no value is shown', async () => {
+  await failsWith(
+    {
+      PORT: '99999',
+      HOST: '0.0.0.0',
+      LOG_LEVEL: 'loud',
+      OPENAI_BASE_URL: 'sk-secret',
+      ALLOW_SELF_APPROVAL: 'perhaps',
+      LEASE_MS: '1',
+      MAX_MESSAGE_BYTES: 'x',
+      JWKS_URL: 'https://idp.example',
+      DATABASE_URL: 'mongodb://user:sk-secret@host',
+    },
+    /PORT: must be a port/,
+    /HOST: must be loopback.*without authentication/,
+    /DATABASE_URL: MongoDB is not in this version/,
+    /LOG_LEVEL: must be one of fatal, error/,
+    /OPENAI_BASE_URL: must be a URL/,
+    /ALLOW_SELF_APPROVAL: must be true or false/,
+    /MAX_MESSAGE_BYTES: must be a number of bytes/,
+    /LEASE_MS: must be a number of milliseconds/,
+    /JWKS_URL: authentication by JWT is not in this version/,
+  )
+  const { stderr } = await runCli(['start'], {
+    env: { DATABASE_URL: 'mongodb://user:sk-secret@host', OPENAI_BASE_URL: 'sk-secret' },
+  })
+  expect(stderr).not.toContain('sk-secret')
+})
+
+test('in production the database has to be named', async () => {
+  await failsWith({ NODE_ENV: 'production' }, /DATABASE_URL: must be set with NODE_ENV=production/)
+})
+
+test('a module of agents that is not there, fails or exports none: one clear line, exit 1', async () => {
+  using directory = temporaryDirectory()
+  const file = (name: string, text: string) => {
+    writeFileSync(join(directory.path, name), text)
+    return join(directory.path, name)
+  }
+  await failsWith({ AGENTS: './nothing.ts' }, /^countersign: AGENTS: \.\/nothing\.ts cannot be loaded/)
+  await failsWith(
+    { AGENTS: file('throws.mjs', 'throw new Error("no key")') },
+    /^countersign: AGENTS: .*throws\.mjs cannot be loaded: no key/,
+  )
+  await failsWith(
+    { AGENTS: file('none.mjs', 'export const agents = [{ name: "a" }]') },
+    /^countersign: AGENTS: .*none\.mjs must export `agents`/,
+  )
+})
+
+test('an unknown option or command: one line, exit 1', async () => {
+  expect(await runCli(['start', '--nothing'])).toMatchObject({ code: 1, stderr: "error: unknown option '--nothing'\n" })
+  expect(await runCli(['nothing'])).toMatchObject({ code: 1 })
+})
+
+test('the three printed operations work as they stand, also at the second start with the same data', async () => {
+  using directory = temporaryDirectory()
+  const database = `file:${join(directory.path, 'countersign.db')}`
+  const users = () => {
+    using shop = new DatabaseSync(join(directory.path, 'countersign-demo.db'))
+    return shop
+      .prepare('SELECT id FROM users')
+      .all()
+      .map(({ id }) => id)
+  }
+  {
+    await using server = await spawnServer({ database })
+    expect(server.output()).toMatch(/OPEN: no authentication.*all rights/)
+    expect(server.output()).toContain(database)
+    expect(server.output()).toMatch(/Model +a script that follows simple rules, no language model/)
+    expect(server.output()).toContain('Delete all data for user u_42')
+    expect(users()).toContain('u_42')
+    await pasteOperations(server)
+    await expect.poll(users).not.toContain('u_42')
+  }
+  const before = users().length
+  await using server = await spawnServer({ database })
+  await pasteOperations(server)
+  await expect.poll(() => users().length).toBe(before - 1)
+})
+
+async function pasteOperations(server: SpawnedServer): Promise<void> {
+  const [trigger = '', pending = '', authorize = ''] = [...server.output().matchAll(/^# \d\. .*\n(.+)$/gm)].map(
+    ([, operation]) => operation,
+  )
+  expect(await server.graphql(trigger, {}, null)).toMatchObject({ data: { startRun: { run: { status: 'PAUSED' } } } })
+  const { data } = await server.graphql(pending, {}, null)
+  expect(data.approvals.edges).toMatchObject([{ node: { toolName: 'delete_user_data' } }])
+  expect(authorize).toContain(data.approvals.edges[0].node.id)
+  expect(await server.graphql(authorize, {}, null)).toEqual({
+    data: {
+      resolveApproval: { approval: { status: 'APPROVED', resolution: { resolvedBy: { name: 'Local admin' } } } },
+    },
+  })
+}
+
+test('with agents of one’s own the printed operations work too', async () => {
+  await using server = await spawnServer({ agents: new URL('../support/echo-agents.ts', import.meta.url).pathname })
+  const operations = [...server.output().matchAll(/^# \d\. .*\n(.+)$/gm)].map(([, operation = '']) => operation)
+  expect(operations).toHaveLength(3)
+  for (const operation of operations) expect((await server.graphql(operation, {}, null)).errors).toBeUndefined()
+  expect(server.output()).toContain('echo: scripted of countersign')
+})

@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest'
+import { approvalIdOf, callId, newRunId } from '../../src/ids.ts'
+import { toJsonText } from '../../src/json.ts'
+import { watchApproval } from '../../src/live/approval-changes.ts'
+import type { ApprovalRecord } from '../../src/store/records.ts'
+import {
+  answer,
+  approver,
+  decide,
+  decided,
+  openScene,
+  principal,
+  pull,
+  pullAll,
+  requester,
+  type Scene,
+} from './scene.ts'
+
+async function pausedRun(scene: Scene) {
+  const run = await scene.startRun()
+  const [approval, other] = await run.propose(2)
+  if (!approval || !other) throw new Error('Nothing was proposed.')
+  return { run, approval, other }
+}
+
+const stands = ({ status, revision }: ApprovalRecord) => [status, revision]
+
+describe('watching an approval', () => {
+  test('tells it now, after its decision and after each change of its call, until the call is settled', async () => {
+    await using scene = await openScene()
+    const { run, approval, other } = await pausedRun(scene)
+    const { callId } = approval
+    const watched = await watchApproval(scene, approver, approval.id)
+    expect(stands(await pull(watched))).toEqual(['PENDING', 1])
+    await decide(scene.store, other) // not its own
+    await decide(scene.store, approval)
+    expect(stands(await pull(watched))).toEqual(['APPROVED', 2])
+    await run.append(decided(approval), decided(other), { type: 'resumed' }) // changes nothing to be seen
+    await run.append({ type: 'call-started', callId })
+    expect(stands(await pull(watched))).toEqual(['APPROVED', 2])
+    await run.append({ type: 'call-finished', callId, outcome: { result: toJsonText(null) }, modelOutput: null })
+    expect((await pullAll(watched)).map(stands)).toEqual([['APPROVED', 2]])
+    expect(scene.listeners()).toBe(0)
+  })
+
+  test('of a rejected one ends when the run has heard of it', async () => {
+    await using scene = await openScene()
+    const { run, approval } = await pausedRun(scene)
+    const watched = await watchApproval(scene, approver, approval.id)
+    await decide(scene.store, approval, 'REJECTED')
+    expect(stands(await pull(watched))).toEqual(['REJECTED', 2])
+    await run.append(decided(approval, 'REJECTED'))
+    expect((await pullAll(watched)).map(stands)).toEqual([['REJECTED', 2]])
+  })
+
+  test('whose call is settled long since is told once', async () => {
+    await using scene = await openScene()
+    const { run, approval } = await pausedRun(scene)
+    await decide(scene.store, approval, 'EXPIRED')
+    await run.append(decided(approval, 'EXPIRED'), answer('on'), answer('and on'))
+    const watched = await watchApproval(scene, requester, approval.id)
+    expect((await pullAll(watched)).map(stands)).toEqual([['EXPIRED', 2]])
+  })
+
+  test('ends with its run', async () => {
+    await using scene = await openScene()
+    const { run, approval } = await pausedRun(scene)
+    const watched = await watchApproval(scene, approver, approval.id)
+    await pull(watched)
+    await run.append({ type: 'cancelled', by: requester.id, reason: null })
+    expect(await pullAll(watched)).toHaveLength(1)
+  })
+
+  test('is attached when it is called, and detached at once when it is left', async () => {
+    await using scene = await openScene()
+    const { approval } = await pausedRun(scene)
+    const watching = watchApproval(scene, approver, approval.id)
+    expect(scene.listeners()).toBe(1)
+    const watched = await watching
+    await pull(watched)
+    const next = watched.next()
+    await watched.return?.()
+    expect(scene.listeners()).toBe(0)
+    expect((await next).done).toBe(true)
+  })
+
+  test('that one may not see, or that is none, is NOT_FOUND', async () => {
+    await using scene = await openScene()
+    const { approval } = await pausedRun(scene)
+    for (const [who, id] of [
+      [principal('sven', 'REQUESTER'), approval.id],
+      [{ ...approver, tenant: 'other' }, approval.id],
+      [approver, approvalIdOf(callId(newRunId(), 2, 0))],
+      [approver, 'apr_1'],
+      [approver, approval.runId],
+    ] as const) {
+      await expect(watchApproval(scene, who, id)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    }
+    expect(scene.listeners()).toBe(0)
+  })
+})

@@ -1,0 +1,127 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { isOpen, presentCalls } from '../../src/runs/fold.ts'
+import { type Asked, Simulation } from './simulation.ts'
+
+const kind = fc.constantFrom('valid', 'plain', 'required', 'invalid')
+const asked: fc.Arbitrary<Asked> = fc.record({
+  kinds: fc.array(kind, { minLength: 1, maxLength: 4 }),
+  deadline: fc.boolean(),
+})
+const scene = fc.record({
+  asked: fc.array(asked, { maxLength: 3 }),
+  resumeMode: fc.constantFrom('AUTOMATIC', 'MANUAL'),
+})
+
+type Event = (run: Simulation) => void
+const which = fc.nat(5)
+const event: fc.Arbitrary<Event> = fc.oneof(
+  { weight: 12, arbitrary: fc.constant<Event>((run) => void run.work()) },
+  {
+    weight: 4,
+    arbitrary: which.map(
+      (n): Event =>
+        (run) =>
+          run.finish(n),
+    ),
+  },
+  { weight: 5, arbitrary: fc.constant<Event>((run) => run.speak(false)) },
+  {
+    weight: 3,
+    arbitrary: which.map(
+      (n): Event =>
+        (run) =>
+          run.decide(n, 'APPROVED'),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: which.map(
+      (n): Event =>
+        (run) =>
+          run.decide(n, 'REJECTED'),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: which.map(
+      (n): Event =>
+        (run) =>
+          run.continue(answers(n)),
+    ),
+  },
+  { weight: 1, arbitrary: fc.constant<Event>((run) => run.speak(true)) },
+  { weight: 1, arbitrary: fc.constant<Event>((run) => run.pass(600)) },
+  { weight: 1, arbitrary: fc.constant<Event>((run) => run.crash()) },
+  { weight: 1, arbitrary: fc.constant<Event>((run) => run.askToCancel()) },
+)
+
+/** Some answer yes, some no, and some are left for later. */
+const answers = (seed: number) => (call: { proposed: { callId: string } }) =>
+  (['approve', 'reject', null] as const)[
+    (seed + call.proposed.callId.length + Number(call.proposed.callId.at(-1))) % 3
+  ] ?? null
+
+const everything = fc.tuple(scene, fc.array(event, { maxLength: 120 }))
+const play = ({ asked, resumeMode }: { asked: readonly Asked[]; resumeMode: 'AUTOMATIC' | 'MANUAL' }) =>
+  new Simulation(asked, resumeMode)
+
+test('whatever happens in whatever order, no call runs unasked or twice, and nothing follows an end', () => {
+  fc.assert(
+    fc.property(everything, ([of, events]) => {
+      const run = play(of)
+      for (const happens of events) happens(run)
+    }),
+    { numRuns: 1_500 },
+  )
+})
+
+test('left to itself, every run reaches an end or waits for somebody', () => {
+  fc.assert(
+    fc.property(everything, ([of, events]) => {
+      const run = play(of)
+      for (const happens of events) happens(run)
+      if (run.settle() === 'ended') return
+      expect(run.state.status).toBe('PAUSED')
+      const open = presentCalls(run.state).filter(isOpen)
+      const byPeople = open.filter(({ proposed }) => proposed.approvalId === null)
+      const pending = [...run.approvals.values()].filter(({ status }) => status === 'PENDING')
+      expect(open.length).toBe(byPeople.length + pending.length)
+      if (of.resumeMode === 'AUTOMATIC') expect(open.length).toBeGreaterThan(0)
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test('with people who speak in the end, every run ends, and none of its approvals stays pending', () => {
+  fc.assert(
+    fc.property(everything, fc.boolean(), ([of, events], kindly) => {
+      const run = play(of)
+      for (const happens of events) happens(run)
+      for (let rounds = 0; run.settle() !== 'ended' || run.state.error?.code === 'MODEL_ERROR'; rounds++) {
+        expect(rounds, 'rounds of decisions').toBeLessThan(20)
+        for (const _ of run.approvals) run.decide(0, kindly ? 'APPROVED' : 'REJECTED')
+        run.settle()
+        run.continue(() => (kindly ? 'approve' : 'reject'))
+      }
+      expect([...run.approvals.values()].map(({ status }) => status)).not.toContain('PENDING')
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test('a process that dies loses what it had only drafted, and a call it had begun is never made again', () => {
+  fc.assert(
+    fc.property(everything, ([of, events]) => {
+      const run = play(of)
+      for (const happens of events) {
+        happens(run)
+        run.crash()
+        const begun = run.journal.flatMap((entry) => (entry.type === 'call-started' ? [entry.callId] : []))
+        expect(new Set(begun).size).toBe(begun.length)
+        expect(run.made.every((id) => begun.includes(id))).toBe(true)
+      }
+    }),
+    { numRuns: 300 },
+  )
+})

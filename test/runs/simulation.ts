@@ -1,0 +1,273 @@
+import { expect } from 'vitest'
+import type { ApprovalId, CallId } from '../../src/ids.ts'
+import { planContinuation } from '../../src/runs/answers.ts'
+import { type Call, isOpen, isOver, isSettled, presentCalls, type RunState } from '../../src/runs/fold.ts'
+import { type Entry, type EntryBody, writeEntry } from '../../src/runs/journal.ts'
+import { entryAfter } from '../../src/runs/lease.ts'
+import { next } from '../../src/runs/next.ts'
+import type { ApprovalRecord, CancelRequest, ResumeMode, RunRecord } from '../../src/store/records.ts'
+import {
+  type CallKind,
+  callFinished,
+  callStarted,
+  cancelled,
+  completed,
+  decided,
+  entriesOf,
+  failed,
+  foldAll,
+  approvalFor as newApproval,
+  paused,
+  proposed,
+  proposedCall,
+  requester,
+  resolution,
+  responded,
+  resumed,
+  runId,
+  runRecord,
+  started,
+} from './journal-of.ts'
+
+/** What the model asks for in one answer: nothing ends the run. With `deadline`, approvals expire soon. */
+export type Asked = { readonly kinds: readonly CallKind[]; readonly deadline: boolean }
+export type Outcome = 'ended' | 'waits for somebody'
+
+/** Whoever holds the lease: what it drafted and has under way is lost when it dies. */
+type Holder = {
+  state: RunState
+  drafts: { entry: Entry; propose: readonly ApprovalRecord[]; cancels: boolean }[]
+  readonly running: Set<CallId | 'model'>
+  seen: ReadonlyMap<ApprovalId, ApprovalRecord>
+  cancel: CancelRequest | null
+  signals: number
+  look: boolean
+}
+
+/** A run whose shell is this class and whose rules are the real ones; it checks as it goes what must never happen. */
+export class Simulation {
+  readonly journal: Entry[] = entriesOf(started)
+  readonly approvals = new Map<ApprovalId, ApprovalRecord>()
+  readonly made: CallId[] = []
+  #holder: Holder | null = null
+  #signals = 0
+  #now = 10_000
+  #cancel: CancelRequest | null = null
+  readonly #asked: readonly Asked[]
+  readonly #resumeMode: ResumeMode
+
+  constructor(asked: readonly Asked[], resumeMode: ResumeMode) {
+    this.#asked = asked
+    this.#resumeMode = resumeMode
+  }
+
+  /** The state on record. */
+  get state(): RunState {
+    return foldAll(this.journal)
+  }
+  get run(): RunRecord {
+    const { status, error } = this.state
+    return runRecord({ status, error, resumeMode: this.#resumeMode })
+  }
+
+  crash() {
+    this.#holder = null
+  }
+
+  pass(ms: number) {
+    this.#now += ms
+  }
+
+  askToCancel() {
+    if (isOver(this.state.status)) return
+    this.#cancel ??= { by: requester, at: this.#now, reason: null }
+    this.#signals += 1
+  }
+
+  /** Decides a pending approval, if there is one that is not late. */
+  decide(which: number, verdict: 'APPROVED' | 'REJECTED') {
+    const pending = [...this.approvals.values()].filter(
+      ({ status, expiresAt }) => status === 'PENDING' && (expiresAt === null || expiresAt > this.#now),
+    )
+    const record = pending[which % Math.max(pending.length, 1)]
+    if (record) this.#resolve(record, verdict)
+  }
+
+  /** The requester continues, and answers some of what waits for them. */
+  continue(answer: (call: Call) => 'approve' | 'reject' | null) {
+    if (this.#holder || this.state.status === 'RUNNING') return
+    const holder = this.#claim()
+    const answers = presentCalls(holder.state).flatMap((call) => {
+      const said = isOpen(call) && call.proposed.approvalId === null ? answer(call) : null
+      return said === null ? [] : [{ callId: call.proposed.callId, decision: { [said]: {} } }]
+    })
+    const { state, seen: approvals } = holder
+    const plan = planContinuation({ run: this.run, state, approvals, answers, by: requester })
+    if (!plan.ok) return
+    if (plan.answered.length > 0) this.#draft({ type: 'answered', by: requester, decisions: [...plan.answered] })
+    if (plan.resume) this.#draft(resumed)
+    this.#flush()
+  }
+
+  /** One of the calls that are being made ends. */
+  finish(which: number) {
+    const { running } = this.#holder ?? {}
+    const calls = [...(running ?? [])].filter((one) => one !== 'model')
+    const id = calls[which % Math.max(calls.length, 1)]
+    if (!running || !id) return
+    running.delete(id)
+    this.#draft(callFinished(id, which % 3 === 0 ? 'error' : 'result'))
+  }
+
+  /** The model answers, or fails. */
+  speak(fails: boolean) {
+    const holder = this.#holder
+    if (!holder?.running.delete('model')) return
+    if (fails) return this.#draft(failed('MODEL_ERROR'), { cancels: true })
+    const { kinds, deadline } = this.#asked[holder.state.turns.length] ?? { kinds: [], deadline: false }
+    this.#draft(responded(kinds.length === 0 ? 'Done.' : null))
+    if (kinds.length === 0) return
+    const seq = holder.state.seq + 1
+    const expiresAt = deadline ? this.#now + 1_000 : null
+    const calls = kinds.map((kind, index) => proposedCall(kind, index, { seq, expiresAt }))
+    const propose = calls.filter(({ approvalId }) => approvalId !== null).map((call) => newApproval(call))
+    this.#draft(proposed(...calls), { propose })
+  }
+
+  /** One step of the run, if it is not waiting for anything. Says whether there was something to do. */
+  work(): boolean {
+    const holder = this.#holder ?? this.#claim()
+    if (holder.look || this.#signals !== holder.signals) this.#look(holder)
+    const { state, running, seen, cancel } = holder
+    const surroundings = { cancelRequested: cancel, resumeMode: this.#resumeMode, approvals: seen, running }
+    const step = next(state, { ...surroundings, now: this.#now })
+    switch (step.do) {
+      case 'nothing':
+        expect(running.size, 'nothing is under way when a run is over').toBe(0)
+        return this.#letGo()
+      case 'wait-outside':
+        return this.#letGo()
+      case 'pause':
+        this.#draft(paused)
+        return this.#letGo()
+      case 'cancel':
+        this.#draft(cancelled, { cancels: true })
+        return true
+      case 'abort-calls':
+        return false
+      case 'expire':
+        for (const record of step.approvals) this.#resolve(record, 'EXPIRED')
+        return true
+      case 'hear':
+        this.#draft(decided(...step.decisions))
+        return true
+      case 'fail-unknown':
+        this.#draft({ type: 'failed', code: 'OUTCOME_UNKNOWN', message: 'Nobody knows.' }, { cancels: true })
+        return true
+      case 'resume':
+        this.#draft(resumed)
+        return true
+      case 'complete':
+        this.#draft(completed(step.output), { cancels: true })
+        return true
+      case 'wait-here':
+        this.#flush()
+        return false
+      case 'call-model':
+        expect(
+          presentCalls(state).filter((call) => !isSettled(call)),
+          'the model hears of all its calls',
+        ).toEqual([])
+        expect(running.size).toBe(0)
+        this.#flush()
+        running.add('model')
+        return true
+      case 'dispatch':
+        return this.#dispatch(holder, step.calls, step.resume)
+    }
+  }
+
+  /** Works on until the run is over or waits for somebody; tools and model answer in time. */
+  settle(): Outcome {
+    for (let steps = 0; steps < 500; steps++) {
+      const busy = this.work()
+      if (this.#holder === null) return isOver(this.state.status) ? 'ended' : 'waits for somebody'
+      if (busy) continue
+      this.finish(steps)
+      this.speak(false)
+    }
+    throw new Error('The run comes to no end.')
+  }
+
+  #dispatch({ running }: Holder, calls: readonly Call[], resume: boolean): boolean {
+    if (resume) this.#draft(resumed)
+    for (const { proposed } of calls) this.#draft(callStarted(proposed.callId))
+    this.#flush()
+    for (const { proposed, decision } of calls) {
+      expect(proposed.invalid, 'an invalid call never runs').toBeNull()
+      expect(this.made, 'no call runs twice').not.toContain(proposed.callId)
+      if (proposed.gate) expect(decision, 'a gated call has its own word').toMatchObject({ verdict: 'APPROVED' })
+      if (proposed.approvalId) expect(this.approvals.get(proposed.approvalId)?.status).toBe('APPROVED')
+      else if (proposed.gate) expect(this.#answeredFor(proposed.callId)).toBe(true)
+      this.made.push(proposed.callId)
+      running.add(proposed.callId)
+    }
+    return true
+  }
+
+  #answeredFor = (id: CallId) =>
+    this.journal.some(
+      (entry) =>
+        entry.type === 'answered' &&
+        entry.decisions.some(({ callId, verdict }) => callId === id && verdict === 'APPROVED'),
+    )
+
+  #claim(): Holder {
+    const holder = { state: this.state, drafts: [], running: new Set<never>(), seen: new Map(), cancel: null }
+    this.#holder = { ...holder, signals: this.#signals, look: true }
+    this.#look(this.#holder)
+    return this.#holder
+  }
+
+  #look(holder: Holder) {
+    holder.look = false
+    holder.signals = this.#signals
+    holder.cancel = this.#cancel
+    holder.seen = new Map(this.approvals)
+  }
+
+  #letGo(): boolean {
+    this.#flush()
+    if (this.#holder?.signals === this.#signals) this.#holder = null
+    return true
+  }
+
+  #draft(body: EntryBody, { propose = [] as readonly ApprovalRecord[], cancels = false } = {}) {
+    const holder = this.#holder
+    if (!holder) throw new Error('Nobody holds the lease.')
+    const entry = entryAfter(holder.state, { id: runId, fence: 1 }, this.#now, body)
+    holder.state = foldAll([entry], holder.state)
+    holder.drafts.push({ entry, propose, cancels })
+  }
+
+  #flush() {
+    const drafts = this.#holder?.drafts.splice(0) ?? []
+    for (const { entry, propose, cancels } of drafts) {
+      const { status, error } = this.state
+      const continued = entry.type === 'resumed' && error?.code === 'MODEL_ERROR'
+      expect(isOver(status) && !continued, `nothing follows an end, and not ${entry.type}`).toBe(false)
+      this.journal.push(entry)
+      for (const record of propose) this.approvals.set(record.id, record)
+      if (!cancels) continue
+      for (const record of this.approvals.values()) if (record.status === 'PENDING') this.#resolve(record, 'CANCELLED')
+    }
+    if (drafts.length > 0) expect(this.#holder?.state, 'fold in one go is fold step by step').toEqual(this.state)
+    expect(drafts.every(({ entry }) => writeEntry(entry).seq === entry.seq)).toBe(true)
+  }
+
+  #resolve(record: ApprovalRecord, status: 'APPROVED' | 'REJECTED' | 'EXPIRED' | 'CANCELLED') {
+    if (this.approvals.get(record.id)?.status !== 'PENDING') return
+    this.approvals.set(record.id, { ...record, status, revision: 2, resolution: resolution(status, { at: this.#now }) })
+    this.#signals += 1
+  }
+}

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest'
+import { agents } from '../support/echo-agents.ts'
+import { spawnServer } from '../support/spawn-server.ts'
+import { testServer } from '../support/test-server.ts'
+
+const agentsModule = new URL('../support/echo-agents.ts', import.meta.url).pathname
+const pending = 'subscription { pendingApprovals { __typename } }'
+const start = (agentName: string) =>
+  `mutation { startRun(input: { agentName: "${agentName}", message: "Hello", waitMs: 10000 }) { ... on StartRunSuccess { run { id status output } } } }`
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  'W8 %s: subscriptions complete, requests under way finish, exit 0 within the grace period',
+  async (signal) => {
+    await using server = await spawnServer({ agents: agentsModule })
+    const sse = server.sse(pending)
+    const ws = server.subscribe(pending)
+    expect(await sse.data()).toEqual({ pendingApprovals: { __typename: 'PendingApprovalsSnapshot' } })
+    await ws.data()
+    const { startRun } = await server.data(
+      'mutation { startRun(input: { agentName: "slow", message: "Hello" }) { ... on StartRunSuccess { run { id } } } }',
+    )
+    const events = server.sse(`subscription { runEvents(runId: "${startRun.run.id}") { __typename } }`)
+    await events.data()
+    const underWay = server.data(start('slow'))
+    const overSocket = server.subscribe(start('slow')).data()
+    await expect.poll(async () => (await server.data('{ runs { edges { cursor } } }')).runs.edges.length).toBe(3)
+
+    const began = performance.now()
+    const exited = server.kill(signal)
+    expect((await sse.next()).done).toBe(true)
+    expect((await ws.next()).done).toBe(true)
+    expect(await underWay).toMatchObject({ startRun: { run: { status: 'COMPLETED', output: 'Waited.' } } })
+    expect(await overSocket).toMatchObject({ startRun: { run: { status: 'COMPLETED', output: 'Waited.' } } })
+    expect(await exited).toEqual({ code: 0, signal: null })
+    expect(performance.now() - began).toBeLessThan(5_000)
+  },
+)
+
+test('W8 while requests under way finish, readiness fails and new work is refused with 503', async () => {
+  await using api = await testServer({ agents })
+  const socket = api.socket()
+  const ask = (query: string) => socket.iterate({ query }).next()
+  const underWay = ask(start('slow'))
+  await expect.poll(async () => (await api.server.runs.list({ id: 'a', roles: ['ADMIN'] })).edges.length).toBe(1)
+  const closed = api.server.close()
+  const ready = await fetch(`${api.url}/ready`)
+  expect([ready.status, await ready.json()]).toEqual([503, { status: 'unavailable', reason: 'it is stopping' }])
+  expect((await fetch(`${api.url}/health`)).status).toBe(200)
+  expect(await api.graphql('{ __typename }')).toMatchObject({
+    errors: [{ extensions: { code: 'UNAVAILABLE', retryAfterMs: 1000 } }],
+  })
+  await expect(ask('{ __typename }')).rejects.toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
+  expect((await underWay).value).toMatchObject({ data: { startRun: { run: { status: 'COMPLETED' } } } })
+  await closed
+  await expect(fetch(`${api.url}/ready`)).rejects.toThrow()
+})
+
+test('W8 a request that does not finish in time does not keep the process', async () => {
+  await using server = await spawnServer({ agents: agentsModule, env: { GRACE_MS: '600' } })
+  const hanging = server.data(
+    `mutation { startRun(input: { agentName: "endless", message: "Hello", waitMs: 30000 }) { __typename } }`,
+  )
+  hanging.catch(() => {})
+  await expect.poll(async () => (await server.data('{ runs { edges { node { status } } } }')).runs.edges.length).toBe(1)
+  const began = performance.now()
+  expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null })
+  expect(performance.now() - began).toBeLessThan(2_000)
+})
+
+test('a second signal ends the process at once', async () => {
+  await using server = await spawnServer({ agents: agentsModule, env: { GRACE_MS: '60000' } })
+  const hanging = server.data(
+    `mutation { startRun(input: { agentName: "endless", message: "Hello", waitMs: 30000 }) { __typename } }`,
+  )
+  hanging.catch(() => {})
+  await expect.poll(async () => (await server.data('{ runs { edges { node { status } } } }')).runs.edges.length).toBe(1)
+  server.process.kill('SIGTERM')
+  await expect.poll(async () => (await fetch(`${server.url}/ready`)).status).toBe(503)
+  expect(await server.kill('SIGTERM')).toEqual({ code: 143, signal: null })
+})
+
+test('after a restart on the same database everything is there', async () => {
+  await using api = await testServer({ agents })
+  const { startRun } = await api.data(start('gated'))
+  expect(startRun.run.status).toBe('PAUSED')
+  await api.restart()
+  const { approvals } = await api.data('{ approvals { edges { node { id run { id } } } } }', {}, 'approver-1')
+  expect(approvals.edges).toMatchObject([{ node: { run: { id: startRun.run.id } } }])
+})
