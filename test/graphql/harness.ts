@@ -18,19 +18,19 @@ export const admin = principal('ada', 'ADMIN')
 /** Somebody of the same name and all rights, elsewhere. */
 export const stranger: Principal = { ...admin, tenant: 'elsewhere' }
 
+// biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
+type Any = any
+
 /** The schema on a store of its own, without a server: no run is worked on, tests write the journals. */
 export type Harness = Scene & {
   readonly engine: Engine
-  // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
-  run(document: string, variables?: Record<string, unknown>, as?: Principal): Promise<ExecutionResult<any>>
-  // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
-  data(document: string, variables?: Record<string, unknown>, as?: Principal): Promise<any>
-  // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
+  run(document: string, variables?: Record<string, unknown>, as?: Principal): Promise<ExecutionResult<Any>>
+  data(document: string, variables?: Record<string, unknown>, as?: Principal): Promise<Any>
   watch(
     document: string,
     variables?: Record<string, unknown>,
     as?: Principal,
-  ): Promise<AsyncGenerator<ExecutionResult<any>>>
+  ): Promise<AsyncGenerator<ExecutionResult<Any>>>
 }
 
 const support = defineAgent({

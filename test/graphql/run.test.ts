@@ -188,20 +188,19 @@ describe('reading together', () => {
     await using harness = await openHarness()
     const run = await harness.startRun()
     await run.propose(50)
-    const reads = { run: 0, journal: 0, principals: 0 }
     const { store } = harness
+    const reads = { run: 0, journal: 0, principals: 0 }
+    const counted =
+      <Args extends unknown[], Result>(what: keyof typeof reads, read: (...args: Args) => Result) =>
+      (...args: Args) => {
+        reads[what] += 1
+        return read(...args)
+      }
     const counting = {
       ...store,
-      runs: { ...store.runs, get: (id: typeof run.id) => (reads.run++, store.runs.get(id)) },
-      journal: {
-        read: (...args: Parameters<typeof store.journal.read>) => (reads.journal++, store.journal.read(...args)),
-      },
-      principals: {
-        ...store.principals,
-        getMany: (...args: Parameters<typeof store.principals.getMany>) => (
-          reads.principals++, store.principals.getMany(...args)
-        ),
-      },
+      runs: { ...store.runs, get: counted('run', store.runs.get) },
+      journal: { read: counted('journal', store.journal.read) },
+      principals: { ...store.principals, getMany: counted('principals', store.principals.getMany) },
     }
     Object.assign(harness.engine, { store: counting })
     const { approvals } = await harness.data(

@@ -138,7 +138,7 @@ describe('JSONObject', () => {
   })
 
   test('takes an object, `then` and `toJSON` members included', () => {
-    const value = { then: 1, toJSON: 'x', $where: 1, _bsontype: 'ObjectId' }
+    const value = JSON.parse('{"then": 1, "toJSON": "x", "$where": 1, "_bsontype": "ObjectId", "constructor": null}')
     expect(object.value(value)).toEqual(value)
   })
 })

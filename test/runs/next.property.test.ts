@@ -66,6 +66,30 @@ const everything = fc.tuple(scene, fc.array(event, { maxLength: 120 }))
 const play = ({ asked, resumeMode }: { asked: readonly Asked[]; resumeMode: 'AUTOMATIC' | 'MANUAL' }) =>
   new Simulation(asked, resumeMode)
 
+test('the interleavings get everywhere', () => {
+  const seen = new Set<string>()
+  for (const [of, events] of fc.sample(everything, { numRuns: 400, seed: 7 })) {
+    const run = play(of)
+    for (const happens of events) happens(run)
+    run.settle()
+    for (const entry of run.journal) seen.add('code' in entry ? entry.code : entry.type)
+    for (const { status } of run.approvals.values()) seen.add(status)
+    for (const call of run.state.turns.flatMap(({ calls }) => calls))
+      if (run.made.includes(call.proposed.callId)) seen.add(`made ${call.proposed.toolName}`)
+  }
+  const calls = [
+    'proposed',
+    'call-started',
+    'call-finished',
+    'made valid_tool',
+    'made plain_tool',
+    'made required_tool',
+  ]
+  const pauses = ['paused', 'answered', 'decided', 'resumed', 'APPROVED', 'REJECTED', 'EXPIRED', 'CANCELLED']
+  const ends = ['completed', 'cancelled', 'MODEL_ERROR', 'OUTCOME_UNKNOWN']
+  expect([...calls, ...pauses, ...ends].filter((one) => !seen.has(one))).toEqual([])
+})
+
 test('whatever happens in whatever order, no call runs unasked or twice, and nothing follows an end', () => {
   fc.assert(
     fc.property(everything, ([of, events]) => {

@@ -112,7 +112,7 @@ export class Simulation {
   /** One of the calls that are being made ends. */
   finish(which: number) {
     const { running } = this.#holder ?? {}
-    const calls = [...(running ?? [])].filter((one) => one !== 'model')
+    const calls = [...(running ?? [])].filter((one): one is CallId => one !== 'model')
     const id = calls[which % Math.max(calls.length, 1)]
     if (!running || !id) return
     running.delete(id)
