@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { Principal } from '../access/principal.ts'
+import { rememberName } from '../access/remember-name.ts'
 import { maySeeApproval, reasonsNotToResolve } from '../access/rules.ts'
 import type { Engine } from '../engine.ts'
 import { isApprovalId } from '../ids.ts'
@@ -26,17 +27,13 @@ export async function resolveApproval(
   if (!approval || !maySeeApproval(principal, approval)) return notFound('approval')
   const decisionId = decisionIdFor(principal, input)
   if (approval.resolution?.decisionId === decisionId) return success(engine, approval)
-  const reasons = reasonsNotToResolve(principal, approval, {
-    allowSelfApproval: settings.allowSelfApproval,
-    now: store.now(),
-  })
+  const now = store.now()
+  const reasons = reasonsNotToResolve(principal, approval, { allowSelfApproval: settings.allowSelfApproval, now })
   if (reasons.includes('NOT_AN_APPROVER')) return forbidden('Only an APPROVER or an ADMIN can resolve approvals.')
   if (reasons.includes('OWN_REQUEST'))
     return forbidden('You requested this run: somebody else must resolve its approvals.')
-  const now = store.now()
-  const isLate = approval.expiresAt !== null && approval.expiresAt <= now
   if (approval.status !== 'PENDING') return conflict(approval)
-  if (isLate) return conflict(await expire(engine, approval, now))
+  if (isPastDeadline(approval, now)) return conflict(await expire(engine, approval, now))
   if ((input.expectedStatus ?? 'PENDING') !== 'PENDING') return conflict(approval)
   if (input.expectedFingerprint != null && input.expectedFingerprint !== approval.fingerprint) return conflict(approval)
   if (input.expectedRevision != null && input.expectedRevision !== approval.revision) return conflict(approval)
@@ -47,11 +44,12 @@ export async function resolveApproval(
   const edited = await readEdit(engine, approval, checked.decision)
   if (!edited.ok) return invalidInput(...edited.issues)
 
+  const at = store.now()
   const resolution: Resolution = {
     status: checked.decision.verdict,
     cause: 'DECISION',
     by: principal.id,
-    at: now,
+    at,
     decisionId,
     note: input.note?.toWellFormed() ?? null,
     message: checked.decision.message,
@@ -63,18 +61,26 @@ export async function resolveApproval(
   // Always bound to what was just read and checked, also when the caller expects nothing.
   const expected: Expected = {
     fingerprint: approval.fingerprint,
-    deadline: { is: 'open', at: now },
+    deadline: { is: 'open', at },
     ...revisionOf(input),
   }
   const [decided] = await Promise.all([
     decideOnce(engine, approval, expected, resolution),
-    store.principals.put({ tenant: principal.tenant, id: principal.id, name: principal.name }),
+    rememberName(engine, principal),
   ])
   if (decided.approval === null) return notFound('approval')
-  if (!decided.won) return conflict(decided.approval)
+  if (!decided.won) {
+    // The deadline may have passed while the decision was on its way.
+    return conflict(
+      isPastDeadline(decided.approval, at) ? await expire(engine, decided.approval, at) : decided.approval,
+    )
+  }
   engine.worker.wake(approval.runId)
   return success(engine, decided.approval)
 }
+
+const isPastDeadline = ({ status, expiresAt }: ApprovalRecord, now: number) =>
+  status === 'PENDING' && expiresAt !== null && expiresAt <= now
 
 const revisionOf = ({ expectedRevision }: ResolveApprovalInput) =>
   expectedRevision == null ? {} : { revision: expectedRevision }

@@ -13,7 +13,7 @@ export type LoadedAgents = Disposable & {
 }
 
 /**
- * The agents of the module that AGENTS names, exported as `agents` or by default; the demo's without.
+ * The agents of the module that AGENTS names, exported as `agents`, by default or each by a name of its own; the demo's without.
  *
  * @throws CountersignError INVALID_CONFIGURATION when there is no such module or it exports none.
  */
@@ -47,8 +47,8 @@ async function importAgents(path: string): Promise<Record<string, unknown>> {
 }
 
 function exportedAgents(module: Record<string, unknown>, path: string): readonly Agent[] {
-  const exported = module.agents ?? module.default
-  const agents = Array.isArray(exported) ? exported : exported === undefined ? [] : [exported]
+  const exported = module.agents ?? module.default ?? Object.values(module).filter(isAgent)
+  const agents = Array.isArray(exported) ? exported : [exported]
   if (agents.length === 0 || !agents.every(isAgent)) {
     throw new CountersignError(
       'INVALID_CONFIGURATION',

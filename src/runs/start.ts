@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Principal } from '../access/principal.ts'
+import { rememberName } from '../access/remember-name.ts'
 import { mayStartRuns } from '../access/rules.ts'
 import type { InputIssue } from '../agents/input-schema.ts'
 import type { Engine } from '../engine.ts'
@@ -66,10 +67,7 @@ export async function startRun(engine: Engine, principal: Principal, input: Star
   }
   const started = startedEntry(run, history)
   try {
-    const [created] = await Promise.all([
-      store.runs.create(run, writeEntry(started)),
-      store.principals.put({ tenant: principal.tenant, id: principal.id, name: principal.name }),
-    ])
+    const [created] = await Promise.all([store.runs.create(run, writeEntry(started)), rememberName(engine, principal)])
     if (created.outcome === 'session-taken') {
       reservation?.drop()
       return notFound('session')

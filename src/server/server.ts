@@ -1,5 +1,4 @@
 import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { identifyWith } from '../access/authenticate.ts'
 import { type Principal, type PrincipalInput, parsePrincipal } from '../access/principal.ts'
@@ -16,6 +15,7 @@ import { startRun } from '../runs/start.ts'
 import { createWorker } from '../runs/worker.ts'
 import { createActivity } from './activity.ts'
 import { databasePath, defaultDatabaseUrl, openStore } from './database.ts'
+import { listenOn } from './listen-on.ts'
 import { createLiveSubscriptions } from './live-subscriptions.ts'
 import { createLog } from './log.ts'
 import { isLoopback } from './loopback.ts'
@@ -94,6 +94,7 @@ export function createServer(options: ServerOptions): Server {
   const httpServers: HttpServer[] = []
   let loopbackOnly = false
   let engine: Engine | undefined
+  let starting: Promise<void> | undefined
   let closing: Promise<void> | undefined
 
   const refusal = () => (closing ? 'it is stopping' : engine ? null : 'it has not started')
@@ -141,7 +142,8 @@ export function createServer(options: ServerOptions): Server {
     async start() {
       if (closing)
         throw new CountersignError('INVALID_CONFIGURATION', 'A closed server does not start again: create another.')
-      await begin()
+      starting = begin()
+      await starting
     },
     async listen({ port = 4000, host = '127.0.0.1' } = {}) {
       if (open && !isLoopback(host)) throw openBeyondLoopback(host)
@@ -163,7 +165,10 @@ export function createServer(options: ServerOptions): Server {
     fetch: (request) => activity.track(Promise.resolve(pipeline.fetch(request, {}))),
     handleUpgrade: (request, socket, head) => webSockets.handleUpgrade(request, socket, head),
     close() {
-      closing ??= shutDown({ live, activity, webSockets, httpServers, engine: resources, graceMs, log })
+      closing ??= (async () => {
+        await starting?.catch(() => {})
+        await shutDown({ live, activity, webSockets, httpServers, engine: resources, graceMs, log })
+      })()
       return closing
     },
     [Symbol.asyncDispose]: () => server.close(),
@@ -200,27 +205,6 @@ const openBeyondLoopback = (host: string) =>
     'INVALID_CONFIGURATION',
     `Without authentication the server listens on loopback only, and ${host} is not: give 'authenticate', or listen on 127.0.0.1.`,
   )
-
-function listenOn(http: HttpServer, port: number, host: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    http.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, port, host)))
-    http.listen(port, host, () => {
-      const { port: bound } = http.address() as AddressInfo
-      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${bound}`)
-    })
-  })
-}
-
-function cannotListen(error: NodeJS.ErrnoException, port: number, host: string): CountersignError {
-  const reasons: Record<string, string> = {
-    EADDRINUSE: `port ${port} of ${host} is taken: stop what uses it, or choose another port`,
-    EACCES: `port ${port} needs rights that this process does not have: choose one from 1024`,
-    EADDRNOTAVAIL: `${host} is no address of this machine`,
-    ENOTFOUND: `${host} is no known host`,
-  }
-  const reason = reasons[error.code ?? ''] ?? error.message
-  return new CountersignError('INVALID_CONFIGURATION', `Cannot listen: ${reason}.`, { cause: error })
-}
 
 /** Runs once, whoever comes while it runs waits for the same; a failure may be tried again. */
 function once(work: () => Promise<void>): () => Promise<void> {

@@ -1,22 +1,18 @@
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type ExecutionArgs, GraphQLError } from 'graphql'
-import { CloseCode, handleProtocols, makeServer, type ServerOptions, type SubscribePayload } from 'graphql-ws'
+import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import { bearerToken, type Identify, type Identity } from '../access/authenticate.ts'
 import type { Activity } from './activity.ts'
-import { unavailable } from './draining.ts'
-import { maskResult } from './masking.ts'
-import { foreignHost, foreignOrigin } from './open-access.ts'
-import { endpoint, type Pipeline } from './pipeline.ts'
+import type { Pipeline } from './pipeline.ts'
+import { refusalOf, refuse, toRequest } from './upgrade.ts'
+import { operations } from './websocket-operations.ts'
 
 /** Beyond so many bytes that a client has not taken yet, its subscriptions are not asked for more, and its messages are not read. */
 const highWater = 1024 * 1024
 /** A connection that answers no ping within this time, in ms, and has taken all we sent, is dead. */
 const pingEvery = 15_000
-const maxOperations = 1_000
 
 export type WebSockets = {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
@@ -36,7 +32,7 @@ export type WebSocketParts = {
 }
 
 type Extra = { readonly socket: WebSocket; readonly request: Request; identity?: Identity; expiry?: NodeJS.Timeout }
-type Options = ServerOptions<Record<string, unknown>, Extra>
+export type SocketOptions = ServerOptions<Record<string, unknown>, Extra>
 
 /** GraphQL over WebSocket: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md, sub-protocol graphql-transport-ws only. */
 export function createWebSockets({
@@ -106,7 +102,7 @@ export function createWebSockets({
   }
 }
 
-function authenticated(identify: Identify, log: Logger): Pick<Options, 'onConnect'> {
+function authenticated(identify: Identify, log: Logger): Pick<SocketOptions, 'onConnect'> {
   return {
     async onConnect({ connectionParams, extra }) {
       try {
@@ -130,90 +126,6 @@ function authenticated(identify: Identify, log: Logger): Pick<Options, 'onConnec
     },
   }
 }
-
-/** Every operation fails alone: whatever goes wrong is its own error message, and the socket stays open. */
-function operations(
-  pipeline: Pipeline,
-  refusal: () => string | null,
-  log: Logger,
-): Pick<Options, 'onSubscribe' | 'execute' | 'subscribe' | 'onNext' | 'onError'> {
-  const enveloped = new WeakMap<ExecutionArgs, ReturnType<Pipeline['getEnveloped']>>()
-  const requestIds = new WeakMap<ExecutionArgs, string>()
-  const prepare = async (
-    identity: Identity | undefined,
-    { query, operationName, variables }: SubscribePayload,
-    requestId: string,
-  ) => {
-    const engine = pipeline.getEnveloped({ identity, requestId } as never)
-    const document = engine.parse(query)
-    const errors = engine.validate(engine.schema, document)
-    if (errors.length > 0) return errors as readonly GraphQLError[]
-    const args: ExecutionArgs = {
-      schema: engine.schema,
-      document,
-      operationName: operationName ?? null,
-      variableValues: variables ?? null,
-      contextValue: await engine.contextFactory(),
-    }
-    enveloped.set(args, engine)
-    requestIds.set(args, requestId)
-    return args
-  }
-  const run = async (args: ExecutionArgs, how: 'execute' | 'subscribe') => {
-    try {
-      return await enveloped.get(args)?.[how](args)
-    } catch (error) {
-      return { errors: [asGraphQLError(error)] }
-    }
-  }
-  return {
-    async onSubscribe({ subscriptions, extra }, _id, payload) {
-      const requestId = randomUUID()
-      const mask = (errors: readonly unknown[]) => maskedErrors(errors.map(asGraphQLError), requestId, log)
-      try {
-        const reason = refusal()
-        if (reason !== null) return mask([unavailable(reason)])
-        if (Object.keys(subscriptions).length > maxOperations) return mask([tooMany()])
-        const prepared = await prepare(extra.identity, payload, requestId)
-        return 'schema' in prepared ? prepared : mask(prepared)
-      } catch (error) {
-        return mask([error])
-      }
-    },
-    execute: (args) => run(args, 'execute'),
-    subscribe: (args) => run(args, 'subscribe'),
-    onNext(_context, _id, _payload, args, result) {
-      if (result.errors === undefined) return undefined
-      const { errors, ...rest } = result
-      return { ...rest, errors: maskedErrors(errors, requestIds.get(args) ?? 'unknown', log) }
-    },
-    // What a subscription's source throws while it is read; graphql-ws makes a GraphQLError of it.
-    onError: (_context, _id, _payload, errors) => maskedErrors(errors, randomUUID(), log),
-  }
-}
-
-const tooMany = () =>
-  new GraphQLError(`More than ${maxOperations} operations are open on this socket: complete some first.`, {
-    extensions: { code: 'RATE_LIMITED' },
-  })
-
-const asGraphQLError = (error: unknown) =>
-  error instanceof GraphQLError
-    ? error
-    : new GraphQLError('Unexpected error', { originalError: error instanceof Error ? error : new Error(String(error)) })
-
-/** HTTP's status has no place on a socket. */
-const maskedErrors = (errors: readonly GraphQLError[], requestId: string, log: Logger): GraphQLError[] =>
-  (maskResult({ errors }, requestId, log).errors ?? []).map((error) => {
-    const { http: _, ...extensions } = error.extensions
-    return new GraphQLError(error.message, {
-      nodes: error.nodes,
-      source: error.source,
-      positions: error.positions,
-      path: error.path,
-      extensions,
-    })
-  })
 
 /** Resolves when the client may be sent more: at once, or when it has taken what it was sent. */
 function send(socket: WebSocket, text: string): Promise<void> {
@@ -243,34 +155,4 @@ function beat(clients: Set<WebSocket>): void {
     socket.once('pong', () => silent.delete(socket))
     socket.ping()
   }
-}
-
-type Refused = { readonly status: string; readonly reason: string }
-
-function refusalOf(upgrade: IncomingMessage, open: boolean, refusal: () => string | null): Refused | null {
-  const request = toRequest(upgrade)
-  if (new URL(request.url).pathname !== endpoint)
-    return { status: '404 Not Found', reason: `WebSockets are at ${endpoint}.` }
-  const foreign = open ? (foreignHost(request) ?? foreignOrigin(request)) : null
-  if (foreign !== null) return { status: '403 Forbidden', reason: foreign }
-  const draining = refusal()
-  return draining === null ? null : { status: '503 Service Unavailable', reason: draining }
-}
-
-function refuse(socket: Duplex, { status, reason }: Refused): void {
-  socket.on('error', () => {})
-  socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
-  )
-}
-
-/** The upgrade as the web's Request, which `authenticate` is given over every transport. */
-function toRequest(upgrade: IncomingMessage): Request {
-  const headers = new Headers()
-  for (const [name, values] of Object.entries(upgrade.headersDistinct)) {
-    for (const value of values ?? []) headers.append(name, value)
-  }
-  const path = upgrade.url ?? '/'
-  const base = `http://${upgrade.headers.host ?? 'localhost'}`
-  return new Request(URL.canParse(path, base) ? new URL(path, base) : 'http://localhost/', { headers })
 }

@@ -152,6 +152,15 @@ async function pasteOperations(server: SpawnedServer): Promise<void> {
   })
 }
 
+test('agents may be exported each by a name of its own', async () => {
+  using directory = temporaryDirectory()
+  const source = new URL('../support/echo-agents.ts', import.meta.url).href
+  const path = join(directory.path, 'agents.mjs')
+  writeFileSync(path, `import { agents } from '${source}'; export const first = agents[0], second = agents[1]`)
+  await using server = await spawnServer({ agents: path })
+  expect(await server.data('{ agents { name } }', {}, null)).toEqual({ agents: [{ name: 'echo' }, { name: 'gated' }] })
+})
+
 test('with agents of one’s own the printed operations work too', async () => {
   await using server = await spawnServer({ agents: new URL('../support/echo-agents.ts', import.meta.url).pathname })
   const operations = [...server.output().matchAll(/^# \d\. .*\n(.+)$/gm)].map(([, operation = '']) => operation)

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { approvalIdOf, callId, newRunId } from '../../src/ids.ts'
 import { toJsonText } from '../../src/json.ts'
@@ -30,16 +31,18 @@ describe('watching an approval', () => {
     await using scene = await openScene()
     const { run, approval, other } = await pausedRun(scene)
     const { callId } = approval
-    const watched = await watchApproval(scene, approver, approval.id)
-    expect(stands(await pull(watched))).toEqual(['PENDING', 1])
-    await decide(scene.store, other) // not its own
-    await decide(scene.store, approval)
-    expect(stands(await pull(watched))).toEqual(['APPROVED', 2])
-    await run.append(decided(approval), decided(other), { type: 'resumed' }) // changes nothing to be seen
-    await run.append({ type: 'call-started', callId })
-    expect(stands(await pull(watched))).toEqual(['APPROVED', 2])
-    await run.append({ type: 'call-finished', callId, outcome: { result: toJsonText(null) }, modelOutput: null })
-    expect((await pullAll(watched)).map(stands)).toEqual([['APPROVED', 2]])
+    const told = pullAll(await watchApproval(scene, approver, approval.id))
+    for (const step of [
+      () => decide(scene.store, approval),
+      () => decide(scene.store, other), // changes nothing to be seen, as the next
+      () => run.append(decided(approval), decided(other), { type: 'resumed' }),
+      () => run.append({ type: 'call-started', callId }),
+      () => run.append({ type: 'call-finished', callId, outcome: { result: toJsonText(null) }, modelOutput: null }),
+    ]) {
+      await setImmediate() // the watcher's turn: it reads at once, and waits again
+      await step()
+    }
+    expect((await told).map(stands)).toEqual([['PENDING', 1], ...Array(3).fill(['APPROVED', 2])])
     expect(scene.listeners()).toBe(0)
   })
 
@@ -60,6 +63,19 @@ describe('watching an approval', () => {
     await run.append(decided(approval, 'EXPIRED'), answer('on'), answer('and on'))
     const watched = await watchApproval(scene, requester, approval.id)
     expect((await pullAll(watched)).map(stands)).toEqual([['EXPIRED', 2]])
+  })
+
+  test('finds its call in a long journal', async () => {
+    await using scene = await openScene()
+    const run = await scene.startRun()
+    await run.append(...Array.from({ length: 498 }, () => answer(null)))
+    const [approval] = await run.propose(1) // entry 500 is the model's answer, 501 has the calls
+    if (!approval) throw new Error('Nothing was proposed.')
+    const watched = await watchApproval(scene, approver, approval.id)
+    await pull(watched)
+    await decide(scene.store, approval, 'REJECTED')
+    await run.append(decided(approval, 'REJECTED'))
+    expect((await pullAll(watched)).map(stands)).toEqual([['REJECTED', 2]])
   })
 
   test('ends with its run', async () => {

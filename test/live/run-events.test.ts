@@ -149,6 +149,22 @@ describe('the entries of a run', () => {
     await watched.return?.()
   })
 
+  test('written while a page is read are not missed', async () => {
+    await using scene = await openScene()
+    const run = await scene.startRun()
+    const late: EntryBody[] = [answer('One'), answer('Two'), completed]
+    const journal: Store['journal'] = {
+      async read(...asked) {
+        const page = await scene.store.journal.read(...asked)
+        const next = late.shift()
+        if (next) await run.append(next)
+        return page
+      },
+    }
+    const watched = await watchRun({ store: { ...scene.store, journal }, hub: scene.hub }, requester, { runId: run.id })
+    expect(seqs(await pullAll(watched))).toEqual(upTo(4))
+  })
+
   test('arrive although the news of some was lost', async () => {
     await using scene = await openScene()
     const feed = manualFeed()
@@ -263,13 +279,27 @@ describe('what the model says', () => {
     const run = await scene.startRun()
     const say = speaker(scene, run)
     const watched = await watchRun(scene, requester, { runId: run.id })
-    await run.append(answer('One'))
+    await run.append(answer('One'), { type: 'resumed' })
     say(1, 0, 'Two')
     await run.append(answer('Two'))
     say(2, 0, 'Three')
     await run.append({ type: 'failed', code: 'MODEL_ERROR', message: 'It broke.' })
-    const words = ['started', 'model-responded', 'Two', 'model-responded', 'Three', 'failed']
+    const words = ['started', 'model-responded', 'resumed', 'Two', 'model-responded', 'Three', 'failed']
     expect((await pullAll(watched)).map(word)).toEqual(words)
+  })
+
+  test('brings the entries that came before it, also when it is quicker than their news', async () => {
+    await using scene = await openScene()
+    const feed = manualFeed()
+    const { hub } = countingHub(feed)
+    const run = await scene.startRun()
+    const watched = await watchRun({ store: scene.store, hub }, requester, { runId: run.id })
+    await pull(watched)
+    const next = pull(watched)
+    await run.append(answer('One'))
+    speaker({ hub }, run)(1, 0, 'Two')
+    expect([word(await next), word(await pull(watched))]).toEqual(['model-responded', 'Two'])
+    await watched.return?.()
   })
 
   test('comes from the middle on for who joins in the middle', async () => {

@@ -11,10 +11,11 @@ describe('waiting for a run', () => {
   test('ends as soon as it is paused', async () => {
     await using scene = await openScene()
     const run = await scene.startRun()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const waiting = waitForRun(scene, run.run(), 30_000, isQuiet)
     await run.propose(1)
     expect(await waiting).toMatchObject({ id: run.id, status: 'PAUSED', seq: 4 })
-    expect(scene.listeners()).toBe(0)
+    expect([scene.listeners(), vi.getTimerCount()]).toEqual([0, 0])
   })
 
   test('ends at once when it was paused before anybody listened', async () => {

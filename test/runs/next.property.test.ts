@@ -5,56 +5,32 @@ import { type Asked, Simulation } from './simulation.ts'
 
 const kind = fc.constantFrom('valid', 'plain', 'required', 'invalid')
 const asked: fc.Arbitrary<Asked> = fc.record({
-  kinds: fc.array(kind, { minLength: 1, maxLength: 4 }),
+  kinds: fc.array(kind, { minLength: 1, maxLength: 4, size: 'max' }),
   deadline: fc.boolean(),
 })
 const scene = fc.record({
-  asked: fc.array(asked, { maxLength: 3 }),
+  asked: fc.array(asked, { maxLength: 4, size: 'max' }),
   resumeMode: fc.constantFrom('AUTOMATIC', 'MANUAL'),
 })
 
-type Event = (run: Simulation) => void
-const which = fc.nat(5)
-const event: fc.Arbitrary<Event> = fc.oneof(
-  { weight: 12, arbitrary: fc.constant<Event>((run) => void run.work()) },
-  {
-    weight: 4,
-    arbitrary: which.map(
-      (n): Event =>
-        (run) =>
-          run.finish(n),
-    ),
-  },
-  { weight: 5, arbitrary: fc.constant<Event>((run) => run.speak(false)) },
-  {
-    weight: 3,
-    arbitrary: which.map(
-      (n): Event =>
-        (run) =>
-          run.decide(n, 'APPROVED'),
-    ),
-  },
-  {
-    weight: 2,
-    arbitrary: which.map(
-      (n): Event =>
-        (run) =>
-          run.decide(n, 'REJECTED'),
-    ),
-  },
-  {
-    weight: 3,
-    arbitrary: which.map(
-      (n): Event =>
-        (run) =>
-          run.continue(answers(n)),
-    ),
-  },
-  { weight: 1, arbitrary: fc.constant<Event>((run) => run.speak(true)) },
-  { weight: 1, arbitrary: fc.constant<Event>((run) => run.pass(600)) },
-  { weight: 1, arbitrary: fc.constant<Event>((run) => run.crash()) },
-  { weight: 1, arbitrary: fc.constant<Event>((run) => run.askToCancel()) },
-)
+type Event = (run: Simulation, which: number) => void
+const events: readonly (readonly [weight: number, happens: Event])[] = [
+  [36, (run) => void run.work()],
+  [12, (run, which) => run.finish(which)],
+  [15, (run) => run.speak(false)],
+  [5, (run, which) => run.decide(which, 'APPROVED')],
+  [3, (run, which) => run.decide(which, 'REJECTED')],
+  [12, (run, which) => run.continue(answers(which))],
+  [2, (run) => run.pass(1_500)],
+  [1, (run) => run.speak(true)],
+  [1, (run) => run.crash()],
+  [0.3, (run) => run.askToCancel()],
+]
+const arbitraries = events.map(([weight, happens]) => ({
+  weight: weight * 10,
+  arbitrary: fc.nat(5).map((which) => (run: Simulation) => happens(run, which)),
+}))
+const event = fc.oneof(...arbitraries)
 
 /** Some answer yes, some no, and some are left for later. */
 const answers = (seed: number) => (call: { proposed: { callId: string } }) =>
@@ -62,7 +38,7 @@ const answers = (seed: number) => (call: { proposed: { callId: string } }) =>
     (seed + call.proposed.callId.length + Number(call.proposed.callId.at(-1))) % 3
   ] ?? null
 
-const everything = fc.tuple(scene, fc.array(event, { maxLength: 120 }))
+const everything = fc.tuple(scene, fc.array(event, { minLength: 10, maxLength: 150, size: 'max' }))
 const play = ({ asked, resumeMode }: { asked: readonly Asked[]; resumeMode: 'AUTOMATIC' | 'MANUAL' }) =>
   new Simulation(asked, resumeMode)
 

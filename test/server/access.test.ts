@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http'
+import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { createLog } from '../../src/server/log.ts'
@@ -137,23 +138,23 @@ async function readAll(events: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of events);
 }
 
-test('an authentication that fails is logged, and hidden from who asks', async () => {
+test('an authentication that fails is hidden from who asks, and logged once with the request id', async () => {
+  const lines: { level: number; requestId?: string; err?: { message: string } }[] = []
   await using api = await testServer({
     agents,
     authenticate: () => {
       throw new Error('the directory password is hunter2')
     },
-    logLevel: 'silent',
+    logger: pino({ level: 'error' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
   })
-  const response = await api.post({ query: viewer }, { authorization: 'Bearer requester-1' })
+  const response = await api.post({ query: viewer }, { authorization: 'Bearer requester-1', 'x-request-id': 'mine-1' })
   const text = await response.text()
   expect(response.status).toBe(500)
   expect(text).not.toContain('hunter2')
-  expect(JSON.parse(text).errors[0].extensions).toEqual({
-    code: 'INTERNAL_SERVER_ERROR',
-    requestId: response.headers.get('x-request-id'),
-  })
+  expect(JSON.parse(text).errors[0].extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR', requestId: 'mine-1' })
+  expect(lines).toMatchObject([{ requestId: 'mine-1', err: { message: 'the directory password is hunter2' } }])
   await expect(api.subscribe(viewer).next()).rejects.toMatchObject({ code: 4500 })
+  expect(lines).toHaveLength(2)
 })
 
 test('GraphiQL is there for a browser, on loopback only, and loads nothing from elsewhere', async () => {

@@ -1,6 +1,10 @@
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { createLog } from '../../src/server/log.ts'
+import { createServer } from '../../src/server/server.ts'
 import { agents } from '../support/echo-agents.ts'
 import { spawnServer } from '../support/spawn-server.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { testServer } from '../support/test-server.ts'
 
 const agentsModule = new URL('../support/echo-agents.ts', import.meta.url).pathname
@@ -86,4 +90,23 @@ test('after a restart on the same database everything is there', async () => {
   await api.restart()
   const { approvals } = await api.data('{ approvals { edges { node { id run { id } } } } }', {}, 'approver-1')
   expect(approvals.edges).toMatchObject([{ node: { run: { id: startRun.run.id } } }])
+})
+
+test('a process that is killed leaves a database that the next one takes up', async () => {
+  const options = { agents: agentsModule, authenticated: true }
+  await using first = await spawnServer(options)
+  await first.data(start('gated'), {}, 'requester-1')
+  expect(await first.kill('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' })
+  await using second = await spawnServer({ ...options, database: first.database })
+  const { approvals } = await second.data('{ approvals { edges { node { requestedBy { id } } } } }', {}, 'approver-1')
+  expect(approvals.edges).toEqual([{ node: { requestedBy: { id: 'prn_requester-1' } } }])
+})
+
+test('a server that is closed while it starts does not stay open', async () => {
+  using directory = temporaryDirectory()
+  const database = `file:${join(directory.path, 'test.db')}`
+  const server = createServer({ agents, database, logger: createLog('silent') })
+  await Promise.all([server.start(), server.close()])
+  await using next = createServer({ agents, database, logger: createLog('silent') })
+  await next.start()
 })

@@ -2,7 +2,6 @@ import type { ApprovalId, RunId } from '../../ids.ts'
 import type { ApprovalRecord, Resolution } from '../records.ts'
 import type { Decided, Expected, News } from '../store.ts'
 import type { Work } from './group-commit.ts'
-import { type Row, toApproval } from './rows.ts'
 import type { Tables } from './tables.ts'
 
 export const approvalNews = ({ id, revision, runId }: ApprovalRecord): News => ({
@@ -11,8 +10,6 @@ export const approvalNews = ({ id, revision, runId }: ApprovalRecord): News => (
   revision,
   runId,
 })
-
-export const toApprovals = (rows: readonly Row[]): ApprovalRecord[] => rows.map(toApproval)
 
 /** The conditional write: nothing else writes between the look and the change, they share one transaction. */
 export function decide(
@@ -59,7 +56,5 @@ export function resolved(approval: ApprovalRecord, resolution: Resolution): Appr
 /** The longest unheard first. */
 export function unheardRuns({ sql, prefix }: Tables, before: number, limit: number): RunId[] {
   const text = `SELECT DISTINCT run_id FROM ${prefix}approvals INDEXED BY ${prefix}approvals_unheard WHERE unheard = 1 AND updated_at < ? LIMIT ?`
-  return sql(text)
-    .all(before, limit)
-    .map((row) => row.run_id as RunId)
+  return sql.rows(text, before, limit).map(([runId]) => runId as RunId)
 }

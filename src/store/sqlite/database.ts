@@ -1,9 +1,10 @@
 import { closeSync, existsSync, openSync, readSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { CountersignError } from '../../errors.ts'
 import { notADatabase, sqliteFailure } from './errors.ts'
 import { holdLock } from './lock.ts'
+import type { Row } from './rows.ts'
 import { prepareSchema } from './schema.ts'
 
 /** The other writer is the command line, and its writes are short; waiting stops the whole process. */
@@ -15,8 +16,13 @@ export type Database = Disposable & {
   readonly connection: DatabaseSync
   /** For people. */
   readonly description: string
-  /** The prepared statement of a text, made once. Never put a value into the text. */
-  sql(text: string): StatementSync
+} & Sql
+
+/** Statements by their text, each prepared once. A value never becomes text: it is bound. */
+export type Sql = {
+  run(text: string, ...values: SQLInputValue[]): void
+  row(text: string, ...values: SQLInputValue[]): Row | undefined
+  rows(text: string, ...values: SQLInputValue[]): Row[]
 }
 
 /**
@@ -41,7 +47,7 @@ export function openDatabase(path: string, prefix: string): Database {
     return {
       connection,
       description: `SQLite ${version} at ${path}`,
-      sql: statements(connection),
+      ...statements(connection),
       [Symbol.dispose]: () => held.dispose(),
     }
   } catch (error) {
@@ -56,7 +62,7 @@ function configure(connection: DatabaseSync, path: string): void {
     throw new CountersignError('STORE_UNAVAILABLE', `The file system of ${resolve(path)} cannot hold a SQLite WAL.`)
   }
   // FULL: a commit is on the disk before it is answered. Journals of savepoints stay in memory.
-  connection.exec('PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000')
+  connection.exec('PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000')
 }
 
 /** Before a lock file is put beside it. An empty or missing file becomes a new database. */
@@ -88,14 +94,29 @@ function openingError(error: unknown, path: string): unknown {
   )
 }
 
-function statements(connection: DatabaseSync): Database['sql'] {
+function statements(connection: DatabaseSync): Sql {
   const prepared = new Map<string, StatementSync>()
-  return (text) => {
+  function prepare(text: string): StatementSync {
     const known = prepared.get(text)
     if (known !== undefined) return known
     if (prepared.size >= maxStatements) prepared.clear()
     const statement = connection.prepare(text)
+    // Half the time of reading a row is making an object of it (tried, 24 columns: 5.9 against 2.4 µs).
+    statement.setReturnArrays(true)
     prepared.set(text, statement)
     return statement
+  }
+  // With `setReturnArrays` rows are arrays; the types of Node do not know.
+  const asRow = (row: unknown) => row as Row
+  return {
+    run: (text, ...values) => void prepare(text).run(...values),
+    row: (text, ...values) => {
+      const row = prepare(text).get(...values)
+      return row === undefined ? undefined : asRow(row)
+    },
+    rows: (text, ...values) =>
+      prepare(text)
+        .all(...values)
+        .map(asRow),
   }
 }

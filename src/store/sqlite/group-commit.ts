@@ -25,7 +25,7 @@ type Waiting = {
 const maxBatch = 512
 
 export function groupCommit(
-  { connection, sql }: Pick<Database, 'connection' | 'sql'>,
+  { connection, run }: Pick<Database, 'connection' | 'run'>,
   publish: (news: News) => void,
 ): GroupCommit {
   let waiting: Waiting[] = []
@@ -53,32 +53,32 @@ export function groupCommit(
   /** Every outcome, in the batch's order; when it returns nothing is uncommitted. */
   function together(batch: readonly Waiting[]): Outcome[] {
     try {
-      sql('BEGIN IMMEDIATE').run()
+      run('BEGIN IMMEDIATE')
     } catch (error) {
       // Nobody could begin now; each alone would only wait once more.
       return batch.map(() => ({ error: storeError(error) }))
     }
     try {
       const outcomes = batch.length === 1 ? batch.map(bare) : batch.map(inSavepoint)
-      sql('COMMIT').run()
+      run('COMMIT')
       return outcomes
     } catch (error) {
-      if (connection.isTransaction) sql('ROLLBACK').run()
+      if (connection.isTransaction) run('ROLLBACK')
       return batch.length === 1 ? [{ error: storeError(error) }] : batch.flatMap((write) => together([write]))
     }
   }
 
   function inSavepoint(write: Waiting): Outcome {
-    sql('SAVEPOINT one').run()
+    run('SAVEPOINT one')
     try {
       const outcome = bare(write)
-      sql('RELEASE one').run()
+      run('RELEASE one')
       return outcome
     } catch (error) {
       // A full disk, for one, ends the whole transaction, and the writes before this one with it.
       if (!connection.isTransaction) throw error
-      sql('ROLLBACK TO one').run()
-      sql('RELEASE one').run()
+      run('ROLLBACK TO one')
+      run('RELEASE one')
       return { error: storeError(error) }
     }
   }

@@ -75,64 +75,73 @@ export const toSql = (value: string | number | object | null): SQLInputValue =>
 
 const fromJson = (text: unknown) => (text === null ? null : JSON.parse(text as string))
 
-/** A row as SQLite gave it. Only this program writes them: what the columns hold is trusted here, and cast here only. */
-export type Row = Readonly<Record<string, unknown>>
+/** A row as SQLite gave it: the columns' values, in their order. */
+export type Row = readonly unknown[]
 
-export const toEntries = (rows: readonly Row[]): EntryRecord[] => rows.map((row) => ({ ...row }) as EntryRecord)
+// Only this program writes the rows: what their columns hold is trusted, and cast, here and nowhere else.
 
-export const toPrincipals = (rows: readonly Row[]): PrincipalRecord[] =>
-  rows.map((row) => ({ ...row }) as PrincipalRecord)
-
-export const toRun = (row: Row): RunRecord =>
-  ({
+export function toRun(row: Row): RunRecord {
+  const [id, tenant, agentName, sessionId, requestedBy, resumeMode, metadata, inputHash, createdAt, status] = row
+  const [gated, updatedAt, finishedAt, seq, fence, owner, until, signals, due, , cancel] = row.slice(10)
+  const [error, message, output] = row.slice(21)
+  return {
     v: 1,
-    id: row.id,
-    tenant: row.tenant,
-    agentName: row.agent_name,
-    sessionId: row.session_id,
-    requestedBy: row.requested_by,
-    resumeMode: row.resume_mode,
-    message: row.message,
-    metadata: row.metadata,
-    inputHash: row.input_hash,
-    createdAt: row.created_at,
-    status: row.status,
-    output: row.output,
-    error: fromJson(row.error),
-    updatedAt: row.updated_at,
-    finishedAt: row.finished_at,
-    gated: row.gated === 1,
-    seq: row.seq,
-    fence: row.fence,
-    lease: row.lease_until === null ? null : { owner: row.lease_owner, until: row.lease_until },
-    signals: row.signals,
-    due: row.due,
-    cancelRequested: fromJson(row.cancel_requested),
-  }) as RunRecord
+    id,
+    tenant,
+    agentName,
+    sessionId,
+    requestedBy,
+    resumeMode,
+    message,
+    metadata,
+    inputHash,
+    createdAt,
+    status,
+    output,
+    error: fromJson(error),
+    updatedAt,
+    finishedAt,
+    gated: gated === 1,
+    seq,
+    fence,
+    lease: until === null ? null : { owner, until },
+    signals,
+    due,
+    cancelRequested: fromJson(cancel),
+  } as RunRecord
+}
 
-export const toApproval = (row: Row): ApprovalRecord =>
-  ({
+export function toApproval(row: Row): ApprovalRecord {
+  const [id, tenant, runId, callId, agentName, toolName, kind, type, fingerprint, requestedBy] = row
+  const [createdAt, expiresAt, status, revision, updatedAt, , , unheard, resolution, history] = row.slice(10)
+  const [toolDescription, args, inputSchema, answerSchema] = row.slice(20)
+  return {
     v: 1,
-    id: row.id,
-    tenant: row.tenant,
-    runId: row.run_id,
-    callId: row.call_id,
-    agentName: row.agent_name,
-    toolName: row.tool_name,
-    toolDescription: row.tool_description,
-    inputSchema: row.input_schema,
-    kind: row.kind,
-    type: row.type,
-    arguments: row.arguments,
-    fingerprint: row.fingerprint,
-    answerSchema: row.answer_schema,
-    requestedBy: row.requested_by,
-    createdAt: row.created_at,
-    expiresAt: row.expires_at === never ? null : row.expires_at,
-    status: row.status,
-    revision: row.revision,
-    updatedAt: row.updated_at,
-    resolution: fromJson(row.resolution),
-    unheard: row.unheard === 1,
-    history: fromJson(row.history),
-  }) as ApprovalRecord
+    id,
+    tenant,
+    runId,
+    callId,
+    agentName,
+    toolName,
+    toolDescription,
+    inputSchema,
+    kind,
+    type,
+    arguments: args,
+    fingerprint,
+    answerSchema,
+    requestedBy,
+    createdAt,
+    expiresAt: expiresAt === never ? null : expiresAt,
+    status,
+    revision,
+    updatedAt,
+    resolution: fromJson(resolution),
+    unheard: unheard === 1,
+    history: fromJson(history),
+  } as ApprovalRecord
+}
+
+export const toEntry = ([runId, seq, text]: Row) => ({ runId, seq, text }) as EntryRecord
+
+export const toPrincipal = ([tenant, id, name]: Row) => ({ tenant, id, name }) as PrincipalRecord

@@ -17,14 +17,11 @@ export function createRun(tables: Tables, run: RunRecord, started: EntryRecord):
     const owner = sessionOwner(tables, run.tenant, run.sessionId)
     if (owner !== null && owner !== run.requestedBy) return { outcome: 'session-taken' }
     if (owner === null) {
-      sql(`INSERT INTO ${prefix}sessions (tenant, id, owner) VALUES (?, ?, ?)`).run(
-        run.tenant,
-        run.sessionId,
-        run.requestedBy,
-      )
+      const insert = `INSERT INTO ${prefix}sessions (tenant, id, owner) VALUES (?, ?, ?)`
+      sql.run(insert, run.tenant, run.sessionId, run.requestedBy)
     }
     runs.insert(run)
-    tables.append(started)
+    tables.append([started])
     tell(runNews(run))
     return { outcome: 'created', run }
   }
@@ -53,10 +50,10 @@ export function claimDue(
   return () =>
     [...new Set(agentNames)]
       // Agent by agent, so that work which nobody here serves is not waded through.
-      .flatMap((name) => sql(ready).all(name, lease.now, limit))
-      .sort((a, b) => Number(a.wake) - Number(b.wake))
+      .flatMap((name) => sql.rows(ready, name, lease.now, limit))
+      .sort((a, b) => Number(a[1]) - Number(b[1]))
       .slice(0, limit)
-      .flatMap(({ id }) => runs.get(String(id)) ?? [])
+      .flatMap(([id]) => runs.get(String(id)) ?? [])
       .map((run) => {
         const after = claimed(run, lease)
         runs.update(run, after)
@@ -120,6 +117,6 @@ export function readHistory(
 }
 
 function sessionOwner({ sql, prefix }: Tables, tenant: string, id: string): string | null {
-  const row = sql(`SELECT owner FROM ${prefix}sessions WHERE tenant = ? AND id = ?`).get(tenant, id)
-  return row === undefined ? null : String(row.owner)
+  const row = sql.row(`SELECT owner FROM ${prefix}sessions WHERE tenant = ? AND id = ?`, tenant, id)
+  return row === undefined ? null : String(row[0])
 }

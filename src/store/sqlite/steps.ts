@@ -1,8 +1,9 @@
 import type { RunId } from '../../ids.ts'
 import type { Resolution, RunRecord } from '../records.ts'
 import type { News, Step, StepResult } from '../store.ts'
-import { approvalNews, resolved, toApprovals } from './approvals.ts'
+import { approvalNews, resolved } from './approvals.ts'
 import type { Work } from './group-commit.ts'
+import { toApproval } from './rows.ts'
 import { isOver, runNews } from './runs.ts'
 import type { Tables } from './tables.ts'
 
@@ -15,12 +16,12 @@ export function takeStep(tables: Tables, step: Step): Work<StepResult> {
     if (run === null || run.fence !== step.fence || run.seq !== step.seq) return null
     const after = afterStep(run, step)
     runs.update(run, after)
-    for (const entry of step.entries) tables.append(entry)
+    tables.append(step.entries)
     for (const approval of step.propose) {
       approvals.insert(approval)
       tell(approvalNews(approval))
     }
-    for (const id of step.heard) sql(clearUnheard).run(id, step.runId)
+    for (const id of step.heard) sql.run(clearUnheard, id, step.runId)
     if (step.cancelPending !== null) cancelPending(tables, step.runId, step.cancelPending, tell)
     // Letting go of a lease is no news: whoever heard it would look for nothing.
     if (step.entries.length > 0) tell(runNews(after))
@@ -48,7 +49,7 @@ function cancelPending(
   tell: (news: News) => void,
 ): void {
   const pending = `SELECT * FROM ${prefix}approvals INDEXED BY ${prefix}approvals_run WHERE run_id = ? AND status = 'PENDING' ORDER BY created_at, id`
-  for (const approval of toApprovals(sql(pending).all(runId))) {
+  for (const approval of sql.rows(pending, runId).map(toApproval)) {
     const after = { ...resolved(approval, resolution), unheard: false }
     approvals.update(approval, after)
     tell(approvalNews(after))

@@ -1,10 +1,10 @@
 import type { News, Store } from '../store.ts'
-import { decide, toApprovals, unheardRuns } from './approvals.ts'
+import { decide, unheardRuns } from './approvals.ts'
 import { type Database, openDatabase } from './database.ts'
 import { closedError, storeError } from './errors.ts'
 import { approvalConditions, approvalSorting, runConditions, runSorting } from './filters.ts'
 import { groupCommit, type Work } from './group-commit.ts'
-import { toEntries, toPrincipals } from './rows.ts'
+import { toApproval, toEntry, toPrincipal } from './rows.ts'
 import { claimDue, claimOrSignal, createRun, readHistory, renewLease, signalRun } from './runs.ts'
 import { checkEntries, takeStep } from './steps.ts'
 import { tablesOf } from './tables.ts'
@@ -28,11 +28,11 @@ export async function openSqliteStore({ path, prefix = '', clock = Date.now }: S
 }
 
 /** The store on a database that is open; it closes it. */
-export function sqliteStore(database: Database, prefix: string, clock: () => number): Store {
-  const tables = tablesOf(database, prefix)
-  const { sql, runs, approvals } = tables
+export function sqliteStore(sql: Database, prefix: string, clock: () => number): Store {
+  const tables = tablesOf(sql, prefix)
+  const { runs, approvals } = tables
   const sinks = new Set<{ readonly sink: (news: News) => void }>()
-  const commits = groupCommit(database, (news) => {
+  const commits = groupCommit(sql, (news) => {
     for (const { sink } of sinks) sink(news)
   })
   let closed = false
@@ -50,14 +50,14 @@ export function sqliteStore(database: Database, prefix: string, clock: () => num
     }
   }
 
-  const readEntries = `SELECT run_id AS runId, seq, text FROM ${prefix}journal WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?`
+  const readEntries = `SELECT run_id, seq, text FROM ${prefix}journal WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?`
   const selectApprovals = `SELECT * FROM ${prefix}approvals WHERE id IN (SELECT value FROM json_each(?))`
   const selectPrincipals = `SELECT tenant, id, name FROM ${prefix}principals WHERE tenant = ? AND id IN (SELECT value FROM json_each(?))`
   const putPrincipal = `INSERT INTO ${prefix}principals (tenant, id, name) VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET name = excluded.name WHERE name IS NOT excluded.name`
 
   return {
-    description: database.description,
+    description: sql.description,
     now: clock,
     runs: {
       create: (run, started) => write(createRun(tables, run, started)),
@@ -76,11 +76,11 @@ export function sqliteStore(database: Database, prefix: string, clock: () => num
         read(() => readHistory(tables, tenant, sessionId, requester, limit)),
     },
     journal: {
-      read: (runId, after, limit) => read(() => toEntries(sql(readEntries).all(runId, after, limit))),
+      read: (runId, after, limit) => read(() => sql.rows(readEntries, runId, after, limit).map(toEntry)),
     },
     approvals: {
       get: (id) => read(() => approvals.get(id)),
-      getMany: (ids) => read(() => toApprovals(sql(selectApprovals).all(JSON.stringify(ids)))),
+      getMany: (ids) => read(() => sql.rows(selectApprovals, JSON.stringify(ids)).map(toApproval)),
       list: (filter, order, page) =>
         read(() => approvals.page(approvalConditions(filter), approvalSorting(order), page)),
       count: (filter, limit) => read(() => approvals.count(approvalConditions(filter), limit)),
@@ -88,8 +88,8 @@ export function sqliteStore(database: Database, prefix: string, clock: () => num
       unheard: (before, limit) => read(() => unheardRuns(tables, before, limit)),
     },
     principals: {
-      put: ({ tenant, id, name }) => write(() => void sql(putPrincipal).run(tenant, id, name)),
-      getMany: (tenant, ids) => read(() => toPrincipals(sql(selectPrincipals).all(tenant, JSON.stringify(ids)))),
+      put: ({ tenant, id, name }) => write(() => sql.run(putPrincipal, tenant, id, name)),
+      getMany: (tenant, ids) => read(() => sql.rows(selectPrincipals, tenant, JSON.stringify(ids)).map(toPrincipal)),
     },
     changes(sink) {
       if (closed) throw closedError()
@@ -97,13 +97,13 @@ export function sqliteStore(database: Database, prefix: string, clock: () => num
       sinks.add(subscription)
       return { [Symbol.dispose]: () => void sinks.delete(subscription) }
     },
-    ping: () => read(() => void sql('SELECT 1').get()),
+    ping: () => read(() => void sql.row('SELECT 1')),
     async [Symbol.asyncDispose]() {
       if (closed) return
       closed = true
       commits.flush()
       sinks.clear()
-      database[Symbol.dispose]()
+      sql[Symbol.dispose]()
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { ApprovalRecord, EntryRecord, RunRecord } from '../records.ts'
 import type { Page } from '../store.ts'
-import type { Database } from './database.ts'
+import type { Sql } from './database.ts'
 import type { Condition, Sorting } from './filters.ts'
 import { approvalIndexes, type ListIndex, runIndexes } from './indexes.ts'
 import { type Arm, countArms, mergePage, pageArms } from './lists.ts'
@@ -9,30 +9,33 @@ import { type Table, table } from './table.ts'
 
 /** The tables of one prefix. All of it is synchronous: writes run inside a transaction of the group commit, reads anywhere. */
 export type Tables = {
-  readonly sql: Database['sql']
+  readonly sql: Sql
   readonly prefix: string
   readonly runs: Listed<RunRecord>
   readonly approvals: Listed<ApprovalRecord>
   /** An entry's place is written once; a second entry there throws. */
-  append(entry: EntryRecord): void
+  append(entries: readonly EntryRecord[]): void
 }
+
+/** In one statement. */
+const entriesAtOnce = 8
 
 export type Listed<Rec extends { readonly id: string }> = Table<Rec> & {
   page(conditions: readonly Condition[], sorting: Sorting, page: Page): Rec[]
   count(conditions: readonly Condition[], limit: number): number
 }
 
-export function tablesOf({ sql }: Pick<Database, 'sql'>, prefix: string): Tables {
-  const insertEntry = `INSERT INTO ${prefix}journal (run_id, seq, text) VALUES (?, ?, ?)`
-
+export function tablesOf(sql: Sql, prefix: string): Tables {
   function listed<Rec extends { readonly id: string }>(kept: Table<Rec>, indexes: readonly ListIndex[]): Listed<Rec> {
     const from = { table: kept.name, prefix, indexes }
-    const count = ({ text, values }: Arm, limit: number) => Number(sql(text).get(...values, limit)?.count)
+    const count = ({ text, values }: Arm, limit: number) => Number(sql.row(text, ...values, limit)?.[0])
     return {
       ...kept,
       page(conditions, sorting, page) {
-        const shares = pageArms(from, conditions, sorting, page).flatMap(({ text, values }) => sql(text).all(...values))
-        const places = shares.map(({ id, value }) => ({ id: String(id), value: Number(value) }))
+        const shares = pageArms(from, conditions, sorting, page).flatMap(({ text, values }) =>
+          sql.rows(text, ...values),
+        )
+        const places = shares.map(([id, value]) => ({ id: String(id), value: Number(value) }))
         return mergePage(places, sorting, page).flatMap((id) => kept.get(id) ?? [])
       },
       count: (conditions, limit) =>
@@ -43,10 +46,14 @@ export function tablesOf({ sql }: Pick<Database, 'sql'>, prefix: string): Tables
   return {
     sql,
     prefix,
-    runs: listed(table({ sql }, `${prefix}runs`, runColumns, toRun), runIndexes),
-    approvals: listed(table({ sql }, `${prefix}approvals`, approvalColumns, toApproval), approvalIndexes),
-    append: ({ runId, seq, text }) => {
-      sql(insertEntry).run(runId, seq, text)
+    runs: listed(table(sql, `${prefix}runs`, runColumns, toRun), runIndexes),
+    approvals: listed(table(sql, `${prefix}approvals`, approvalColumns, toApproval), approvalIndexes),
+    append(entries) {
+      for (let start = 0; start < entries.length; start += entriesAtOnce) {
+        const some = entries.slice(start, start + entriesAtOnce)
+        const text = `INSERT INTO ${prefix}journal (run_id, seq, text) VALUES ${some.map(() => '(?, ?, ?)')}`
+        sql.run(text, ...some.flatMap(({ runId, seq, text }) => [runId, seq, text]))
+      }
     },
   }
 }

@@ -1,0 +1,111 @@
+import type { CallId } from '../ids.ts'
+import type { CallDecision } from '../runs/journal.ts'
+import { requirements, type ToolCall as ToolCallShape, toolCall, toolCalls } from '../runs/view.ts'
+import { Requirement, ToolCall } from './refs.ts'
+import { happened, interfaces, type Recorded, seq } from './run-event.ts'
+
+// What happens with calls, from the model's wish to the outcome.
+
+happened('model-responded').implement({
+  description: 'The model answered.',
+  interfaces,
+  fields: (t) => ({
+    seq: t.int(seq),
+    text: t.string({
+      nullable: true,
+      description: 'What it said; null when it only asked for calls.',
+      resolve: ({ entry }) => entry.text,
+    }),
+    toolCalls: t.field({
+      type: [ToolCall],
+      description:
+        'The calls it asked for; empty until they are read and recorded, of which `ToolCallsProposed` tells.',
+      resolve: callsOfTurn,
+    }),
+  }),
+})
+
+happened('proposed').implement({
+  description: "The calls that the model asked for are read and recorded, each with whether it needs somebody's word.",
+  interfaces,
+  fields: (t) => ({
+    seq: t.int(seq),
+    toolCalls: t.field({ type: [ToolCall], description: 'These calls.', resolve: callsOfTurn }),
+  }),
+})
+
+happened('paused').implement({
+  description: 'The run waits for people.',
+  interfaces,
+  fields: (t) => ({
+    seq: t.int(seq),
+    requirements: t.field({
+      type: [Requirement],
+      description: 'What it waited for then; `run.requirements` has what it waits for now.',
+      resolve: (event) =>
+        requirements(event.run.id, event.stateAtEntry).map((one) => ({ ...one, toolCall: callNow(event, one.callId) })),
+    }),
+  }),
+})
+
+happened('answered').implement({
+  description: 'The requester decided on calls, perhaps only on some of those that wait.',
+  interfaces,
+  fields: (t) => ({
+    seq: t.int(seq),
+    toolCalls: t.field({ type: [ToolCall], description: 'The calls that were decided.', resolve: decidedCalls }),
+  }),
+})
+
+happened('decided').implement({
+  description: 'The run heard of the decisions of approvers, or of deadlines that passed.',
+  interfaces,
+  fields: (t) => ({
+    seq: t.int(seq),
+    toolCalls: t.field({ type: [ToolCall], description: 'The calls that were decided.', resolve: decidedCalls }),
+  }),
+})
+
+happened('call-started').implement({
+  description: 'A call is about to be made.',
+  interfaces,
+  fields: (t) => ({
+    seq: t.int(seq),
+    toolCall: t.field({
+      type: ToolCall,
+      description: 'The call.',
+      resolve: (event) => callNow(event, event.entry.callId),
+    }),
+  }),
+})
+
+happened('call-finished').implement({
+  description: 'A call was made, or failed.',
+  interfaces,
+  fields: (t) => ({
+    seq: t.int(seq),
+    toolCall: t.field({
+      type: ToolCall,
+      description: 'The call, with its outcome.',
+      resolve: (event) => callNow(event, event.entry.callId),
+    }),
+  }),
+})
+
+/** The calls of the model's answer that this entry belongs to. */
+function callsOfTurn({ run, state, stateAtEntry }: Recorded): ToolCallShape[] {
+  const turn = state.turns[stateAtEntry.turns.length - 1]
+  return turn ? turn.calls.map((call) => toolCall(run.id, state.status, call)) : []
+}
+
+function decidedCalls(
+  event: Recorded & { readonly entry: { readonly decisions: readonly CallDecision[] } },
+): ToolCallShape[] {
+  return event.entry.decisions.map(({ callId }) => callNow(event, callId))
+}
+
+function callNow({ run, state }: Recorded, callId: CallId): ToolCallShape {
+  const call = toolCalls(run.id, state).find(({ id }) => id === callId)
+  if (!call) throw new Error(`The journal of ${run.id} does not have the call ${callId}`)
+  return call
+}

@@ -1,0 +1,35 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { foreignHost, foreignOrigin } from './open-access.ts'
+import { endpoint } from './pipeline.ts'
+
+export type Refused = { readonly status: string; readonly reason: string }
+
+/** Why a request for a WebSocket is refused; null when it is not. */
+export function refusalOf(upgrade: IncomingMessage, open: boolean, refusal: () => string | null): Refused | null {
+  const request = toRequest(upgrade)
+  if (new URL(request.url).pathname !== endpoint)
+    return { status: '404 Not Found', reason: `WebSockets are at ${endpoint}.` }
+  const foreign = open ? (foreignHost(request) ?? foreignOrigin(request)) : null
+  if (foreign !== null) return { status: '403 Forbidden', reason: foreign }
+  const draining = refusal()
+  return draining === null ? null : { status: '503 Service Unavailable', reason: draining }
+}
+
+export function refuse(socket: Duplex, { status, reason }: Refused): void {
+  socket.on('error', () => {})
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
+  )
+}
+
+/** The upgrade as the web's Request, which `authenticate` is given over every transport. */
+export function toRequest(upgrade: IncomingMessage): Request {
+  const headers = new Headers()
+  for (const [name, values] of Object.entries(upgrade.headersDistinct)) {
+    for (const value of values ?? []) headers.append(name, value)
+  }
+  const path = upgrade.url ?? '/'
+  const base = `http://${upgrade.headers.host ?? 'localhost'}`
+  return new Request(URL.canParse(path, base) ? new URL(path, base) : 'http://localhost/', { headers })
+}
