@@ -1,37 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { newRunId } from '../../src/ids.ts'
 import { toJsonText } from '../../src/json.ts'
 import { type RunWatchEvent, watchRun } from '../../src/live/run-events.ts'
 import type { EntryBody } from '../../src/runs/journal.ts'
 import { toolCalls } from '../../src/runs/view.ts'
 import type { News, Store } from '../../src/store/store.ts'
-import {
-  answer,
-  approver,
-  countingHub,
-  decided,
-  manualFeed,
-  openScene,
-  principal,
-  pull,
-  pullAll,
-  type RunWriter,
-  requester,
-  type Scene,
-} from './scene.ts'
+import { answer, approver, countingHub, decided, manualFeed, openScene, pull, pullAll, requester } from './scene.ts'
 
 const completed: EntryBody = { type: 'completed', output: 'Done' }
 const seqs = (events: readonly RunWatchEvent[]) =>
   events.flatMap((event) => (event.kind === 'entry' ? event.entry.seq : []))
 const word = (event: RunWatchEvent) => (event.kind === 'entry' ? event.entry.type : event.delta.delta)
 const upTo = (last: number, from = 1) => Array.from({ length: last - from + 1 }, (_, index) => from + index)
-
-/** The model says something. */
-const speaker =
-  ({ hub }: Pick<Scene, 'hub'>, { id }: RunWriter) =>
-  (step: number, offset: number, delta: string) =>
-    hub.tellText({ runId: id, step, offset, delta, at: 1 })
 
 describe('the entries of a run', () => {
   test('come from the first on, then live, and end with the last', async () => {
@@ -206,120 +186,5 @@ describe('the entries of a run', () => {
     const watching = watchRun({ store: { ...scene.store, journal }, hub: scene.hub }, requester, { runId: run.id })
     await expect(watching).rejects.toMatchObject({ code: 'TAMPERED' })
     expect(scene.listeners()).toBe(0)
-  })
-})
-
-describe('watching a run', () => {
-  test('is attached before anything is read', async () => {
-    await using scene = await openScene()
-    const run = await scene.startRun()
-    const watching = watchRun(scene, requester, { runId: run.id })
-    expect(scene.listeners()).toBe(2)
-    const watched = await watching
-    await watched.return?.()
-    expect(scene.listeners()).toBe(0)
-  })
-
-  test('ends at once while its next() waits', async () => {
-    await using scene = await openScene()
-    const run = await scene.startRun()
-    const watched = await watchRun(scene, requester, { runId: run.id, after: 1 })
-    const next = watched.next()
-    await watched.return?.()
-    expect((await next).done).toBe(true)
-    expect(scene.listeners()).toBe(0)
-  })
-
-  test('of what one may not see, or what is no run, is NOT_FOUND', async () => {
-    await using scene = await openScene()
-    const { id } = await scene.startRun()
-    const stranger = principal('sven', 'REQUESTER')
-    const elsewhere = { ...requester, tenant: 'other' }
-    for (const [who, runId] of [
-      [stranger, id],
-      [elsewhere, id],
-      [approver, id], // a run without approvals
-      [requester, newRunId()],
-      [requester, 'run_1'],
-    ] as const) {
-      await expect(watchRun(scene, who, { runId })).rejects.toMatchObject({ code: 'NOT_FOUND' })
-    }
-    expect(scene.listeners()).toBe(0)
-  })
-
-  test.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('after %s is refused', async (after) => {
-    await using scene = await openScene()
-    const { id } = await scene.startRun()
-    await expect(watchRun(scene, requester, { runId: id, after })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
-    expect(scene.listeners()).toBe(0)
-  })
-})
-
-describe('what the model says', () => {
-  test('comes in order, before the entry that holds all of it, and not after', async () => {
-    await using scene = await openScene()
-    const run = await scene.startRun()
-    const say = speaker(scene, run)
-    const watched = await watchRun(scene, requester, { runId: run.id, after: 1 })
-    const next = pull(watched)
-    say(0, 0, 'Hel')
-    expect(await next).toMatchObject({ kind: 'text', delta: { step: 0, offset: 0, delta: 'Hel' } })
-    say(0, 3, 'lo')
-    await run.append(answer('Hello'))
-    expect([word(await pull(watched)), word(await pull(watched))]).toEqual(['lo', 'model-responded'])
-    say(0, 5, 'stale')
-    say(1, 0, 'More')
-    expect(word(await pull(watched))).toBe('More')
-    await run.append(completed)
-    expect((await pullAll(watched)).map(word)).toEqual(['completed'])
-  })
-
-  test('waits for the entries that came before it', async () => {
-    await using scene = await openScene()
-    const run = await scene.startRun()
-    const say = speaker(scene, run)
-    const watched = await watchRun(scene, requester, { runId: run.id })
-    await run.append(answer('One'), { type: 'resumed' })
-    say(1, 0, 'Two')
-    await run.append(answer('Two'))
-    say(2, 0, 'Three')
-    await run.append({ type: 'failed', code: 'MODEL_ERROR', message: 'It broke.' })
-    const words = ['started', 'model-responded', 'resumed', 'Two', 'model-responded', 'Three', 'failed']
-    expect((await pullAll(watched)).map(word)).toEqual(words)
-  })
-
-  test('brings the entries that came before it, also when it is quicker than their news', async () => {
-    await using scene = await openScene()
-    const feed = manualFeed()
-    const { hub } = countingHub(feed)
-    const run = await scene.startRun()
-    const watched = await watchRun({ store: scene.store, hub }, requester, { runId: run.id })
-    await pull(watched)
-    const next = pull(watched)
-    await run.append(answer('One'))
-    speaker({ hub }, run)(1, 0, 'Two')
-    expect([word(await next), word(await pull(watched))]).toEqual(['model-responded', 'Two'])
-    await watched.return?.()
-  })
-
-  test('comes from the middle on for who joins in the middle', async () => {
-    await using scene = await openScene()
-    const run = await scene.startRun()
-    const watched = await watchRun(scene, requester, { runId: run.id, after: 1 })
-    speaker(scene, run)(0, 17, 'late')
-    expect(await pull(watched)).toMatchObject({ kind: 'text', delta: { offset: 17, delta: 'late' } })
-    await watched.return?.()
-  })
-
-  test('is joined for a consumer that does not pull, and bounded', async () => {
-    await using scene = await openScene()
-    const run = await scene.startRun()
-    const say = speaker(scene, run)
-    const watched = await watchRun(scene, requester, { runId: run.id, after: 1 })
-    for (let offset = 0; offset < 60_000; offset += 10) say(0, offset, '0123456789')
-    expect(word(await pull(watched))).toHaveLength(60_000)
-    for (let offset = 60_000; offset < 200_000; offset += 10) say(0, offset, '0123456789')
-    await run.append(answer('long'), completed)
-    expect((await pullAll(watched)).map(word)).toEqual(['model-responded', 'completed'])
   })
 })

@@ -115,7 +115,7 @@ describe('while the store fails for a while', () => {
         if (random() < 0.5) await call()
         throw unavailable()
       })
-    await using shop = await openShop({ agents: [agent] }, { change })
+    await using shop = await openShop({ agents: [agent], settings: { leaseMs: 1_000 } }, { change })
     const runs = await Promise.all(Array.from({ length: 6 }, () => shop.start()))
     await insist(() =>
       Promise.all(

@@ -62,7 +62,9 @@ function configure(connection: DatabaseSync, path: string): void {
     throw new CountersignError('STORE_UNAVAILABLE', `The file system of ${resolve(path)} cannot hold a SQLite WAL.`)
   }
   // FULL: a commit is on the disk before it is answered. Journals of savepoints stay in memory.
-  connection.exec('PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000')
+  connection.exec(
+    'PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000; PRAGMA wal_autocheckpoint = 4000',
+  )
 }
 
 /** Before a lock file is put beside it. An empty or missing file becomes a new database. */

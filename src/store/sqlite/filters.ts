@@ -1,5 +1,4 @@
 import type { SQLInputValue } from 'node:sqlite'
-import { approvalStatuses, runStatuses } from '../records.ts'
 import type { ApprovalFilter, ApprovalOrder, RunFilter, RunOrder, Visible } from '../store.ts'
 import { never, notYet } from './rows.ts'
 
@@ -36,18 +35,17 @@ export function runConditions(filter: RunFilter): Condition[] {
   const { requestedBy, gated } = filter.visible
   const common = {
     tenant: [filter.visible.tenant],
-    status: unique(filter.status ?? runStatuses),
+    ...given('status', filter.status),
     ...given('agent_name', filter.agentName),
     ...given('session_id', filter.sessionId === undefined ? undefined : [filter.sessionId]),
   }
   const tests = createdTests(filter)
-  const either = [0, 1]
   if (requestedBy === undefined || !gated) {
-    return [{ among: { ...common, ...requesters(filter), gated: gated ? [1] : either }, tests }]
+    return [{ among: { ...common, ...requesters(filter), ...(gated && { gated: [1] }) }, tests }]
   }
   const others = { text: 'requested_by <> ?', value: requestedBy }
   return [
-    { among: { ...common, ...requesters(filter), gated: either }, tests },
+    { among: { ...common, ...requesters(filter) }, tests },
     { among: { ...common, ...given('requested_by', filter.requestedBy), gated: [1] }, tests: [...tests, others] },
   ]
 }
@@ -56,7 +54,7 @@ export const approvalConditions = (filter: ApprovalFilter): Condition[] => [
   {
     among: {
       tenant: [filter.visible.tenant],
-      status: unique(filter.status ?? approvalStatuses),
+      ...given('status', filter.status),
       ...given('type', filter.type),
       ...given('kind', filter.kind),
       ...given('agent_name', filter.agentName),

@@ -1,7 +1,7 @@
 import type { SQLInputValue } from 'node:sqlite'
 import type { Page } from '../store.ts'
 import type { Condition, Sorting } from './filters.ts'
-import type { ListIndex } from './indexes.ts'
+import type { ListIndex, ListIndexes } from './indexes.ts'
 
 /**
  * A list is put together from arms. In an arm every column that leads the index has one value, so that the index gives
@@ -9,7 +9,7 @@ import type { ListIndex } from './indexes.ts'
  */
 export type Arm = { readonly text: string; readonly values: readonly SQLInputValue[] }
 
-type Listed = { readonly table: string; readonly prefix: string; readonly indexes: readonly ListIndex[] }
+type Listed = ListIndexes & { readonly table: string; readonly prefix: string }
 type Place = { readonly id: string; readonly value: number }
 
 /** More arms than this would cost more than wading through an index of fewer columns. */
@@ -51,23 +51,31 @@ export const countArms = (listed: Listed, conditions: readonly Condition[]): Arm
     })),
   )
 
-function armsOf({ table, prefix, indexes }: Listed, { among, tests }: Condition, sort: string | null) {
-  const combinations = (index: ListIndex) =>
-    index.equal.reduce((product, column) => product * (among[column]?.length ?? Number.POSITIVE_INFINITY), 1)
-  const index = indexes.find((one) => (sort === null || one.few || one.sort === sort) && combinations(one) <= maxArms)
-  if (index === undefined) throw new Error(`No index of ${table} serves this list`)
-  const { name, equal } = index
-  // The rest is filtered; a list of values is one value to SQLite, so that there are few statements to prepare.
-  const rest = Object.entries(among).filter(([column]) => !equal.includes(column))
+function armsOf(listed: Listed, { among, tests }: Condition, sort: string | null) {
+  const { table, prefix, closed } = listed
+  const index = chooseIndex(listed, { ...closed, ...among }, sort)
+  const rest = Object.entries(among).filter(([column]) => !index.equal.includes(column))
+  // Several values are one to SQLite, so that there are few statements to prepare.
   const restTests = rest.map(([column, values]) =>
     values.length === 1 ? `${column} = ?` : `${column} IN (SELECT value FROM json_each(?))`,
   )
   const restValues = rest.map(([, values]) => (values.length === 1 ? (values[0] ?? null) : JSON.stringify(values)))
-  return product(equal.map((column) => among[column] ?? [])).map((leading) => ({
-    from: `${table} INDEXED BY ${prefix}${name}`,
-    tests: [...equal.map((column) => `${column} = ?`), ...restTests, ...tests.map(({ text }) => text)],
+  return product(index.equal.map((column) => among[column] ?? closed[column] ?? [])).map((leading) => ({
+    from: `${table} INDEXED BY ${prefix}${index.name}`,
+    tests: [...index.equal.map((column) => `${column} = ?`), ...restTests, ...tests.map(({ text }) => text)],
     values: [...leading, ...restValues, ...tests.map(({ value }) => value)],
   }))
+}
+
+function chooseIndex({ table, indexes, common }: Listed, among: Condition['among'], sort: string | null): ListIndex {
+  const arms = (index: ListIndex) =>
+    index.equal.reduce((product, column) => product * (among[column]?.length ?? Number.POSITIVE_INFINITY), 1)
+  const rare = !among.status?.includes(common)
+  const chosen = indexes.find(
+    (index) => (sort === null || index.few || index.sort === sort) && !(index.mixed && rare) && arms(index) <= maxArms,
+  )
+  if (chosen === undefined) throw new Error(`No index of ${table} serves this list`)
+  return chosen
 }
 
 /** Every way to take one of each. */

@@ -72,15 +72,16 @@ const otherVersion = (found: number, path: string) =>
     `${path} was made by ${found > schemaVersion ? 'a newer' : 'another'} version of Countersign (format ${found}, this one reads ${schemaVersion}). Use that version, or another file.`,
   )
 
+// The journal has row ids: entries of many runs then come to stand side by side, and a commit writes fewer pages.
 const definitions = (prefix: string) => `
   CREATE TABLE ${markOf(prefix)} (version INTEGER NOT NULL);
   CREATE TABLE ${prefix}runs (${columnsOf(runColumns)});
-  CREATE TABLE ${prefix}journal (run_id TEXT, seq INTEGER, text TEXT NOT NULL, PRIMARY KEY (run_id, seq)) WITHOUT ROWID;
+  CREATE TABLE ${prefix}journal (run_id TEXT, seq INTEGER, text TEXT NOT NULL, PRIMARY KEY (run_id, seq));
   CREATE TABLE ${prefix}approvals (${columnsOf(approvalColumns)});
   CREATE TABLE ${prefix}sessions (tenant TEXT, id TEXT, owner TEXT NOT NULL, PRIMARY KEY (tenant, id)) WITHOUT ROWID;
   CREATE TABLE ${prefix}principals (tenant TEXT, id TEXT, name TEXT, PRIMARY KEY (tenant, id)) WITHOUT ROWID;
-  ${runIndexes.map((index) => listIndex(prefix, 'runs', index)).join('\n')}
-  ${approvalIndexes.map((index) => listIndex(prefix, 'approvals', index)).join('\n')}
+  ${runIndexes.indexes.map((index) => listIndex(prefix, 'runs', index)).join('\n')}
+  ${approvalIndexes.indexes.map((index) => listIndex(prefix, 'approvals', index)).join('\n')}
   CREATE INDEX ${prefix}runs_wake ON ${prefix}runs (agent_name, wake, id) WHERE wake IS NOT NULL;
   CREATE INDEX ${prefix}approvals_unheard ON ${prefix}approvals (updated_at, run_id) WHERE unheard = 1;
 `

@@ -28,11 +28,11 @@ export async function openSqliteStore({ path, prefix = '', clock = Date.now }: S
 }
 
 /** The store on a database that is open; it closes it. */
-export function sqliteStore(sql: Database, prefix: string, clock: () => number): Store {
-  const tables = tablesOf(sql, prefix)
+export function sqliteStore(database: Database, prefix: string, clock: () => number): Store {
+  const tables = tablesOf(database, prefix)
   const { runs, approvals } = tables
   const sinks = new Set<{ readonly sink: (news: News) => void }>()
-  const commits = groupCommit(sql, (news) => {
+  const commits = groupCommit(database, (news) => {
     for (const { sink } of sinks) sink(news)
   })
   let closed = false
@@ -57,7 +57,7 @@ export function sqliteStore(sql: Database, prefix: string, clock: () => number):
     ON CONFLICT DO UPDATE SET name = excluded.name WHERE name IS NOT excluded.name`
 
   return {
-    description: sql.description,
+    description: database.description,
     now: clock,
     runs: {
       create: (run, started) => write(createRun(tables, run, started)),
@@ -76,11 +76,11 @@ export function sqliteStore(sql: Database, prefix: string, clock: () => number):
         read(() => readHistory(tables, tenant, sessionId, requester, limit)),
     },
     journal: {
-      read: (runId, after, limit) => read(() => sql.rows(readEntries, runId, after, limit).map(toEntry)),
+      read: (runId, after, limit) => read(() => database.rows(readEntries, runId, after, limit).map(toEntry)),
     },
     approvals: {
       get: (id) => read(() => approvals.get(id)),
-      getMany: (ids) => read(() => sql.rows(selectApprovals, JSON.stringify(ids)).map(toApproval)),
+      getMany: (ids) => read(() => database.rows(selectApprovals, JSON.stringify(ids)).map(toApproval)),
       list: (filter, order, page) =>
         read(() => approvals.page(approvalConditions(filter), approvalSorting(order), page)),
       count: (filter, limit) => read(() => approvals.count(approvalConditions(filter), limit)),
@@ -88,8 +88,9 @@ export function sqliteStore(sql: Database, prefix: string, clock: () => number):
       unheard: (before, limit) => read(() => unheardRuns(tables, before, limit)),
     },
     principals: {
-      put: ({ tenant, id, name }) => write(() => sql.run(putPrincipal, tenant, id, name)),
-      getMany: (tenant, ids) => read(() => sql.rows(selectPrincipals, tenant, JSON.stringify(ids)).map(toPrincipal)),
+      put: ({ tenant, id, name }) => write(() => database.run(putPrincipal, tenant, id, name)),
+      getMany: (tenant, ids) =>
+        read(() => database.rows(selectPrincipals, tenant, JSON.stringify(ids)).map(toPrincipal)),
     },
     changes(sink) {
       if (closed) throw closedError()
@@ -97,13 +98,13 @@ export function sqliteStore(sql: Database, prefix: string, clock: () => number):
       sinks.add(subscription)
       return { [Symbol.dispose]: () => void sinks.delete(subscription) }
     },
-    ping: () => read(() => void sql.row('SELECT 1')),
+    ping: () => read(() => void database.row('SELECT 1')),
     async [Symbol.asyncDispose]() {
       if (closed) return
       closed = true
       commits.flush()
       sinks.clear()
-      sql[Symbol.dispose]()
+      database[Symbol.dispose]()
     },
   }
 }

@@ -2,7 +2,7 @@ import type { ApprovalRecord, EntryRecord, RunRecord } from '../records.ts'
 import type { Page } from '../store.ts'
 import type { Sql } from './database.ts'
 import type { Condition, Sorting } from './filters.ts'
-import { approvalIndexes, type ListIndex, runIndexes } from './indexes.ts'
+import { approvalIndexes, type ListIndexes, runIndexes } from './indexes.ts'
 import { type Arm, countArms, mergePage, pageArms } from './lists.ts'
 import { approvalColumns, runColumns, toApproval, toRun } from './rows.ts'
 import { type Table, table } from './table.ts'
@@ -26,8 +26,8 @@ export type Listed<Rec extends { readonly id: string }> = Table<Rec> & {
 }
 
 export function tablesOf(sql: Sql, prefix: string): Tables {
-  function listed<Rec extends { readonly id: string }>(kept: Table<Rec>, indexes: readonly ListIndex[]): Listed<Rec> {
-    const from = { table: kept.name, prefix, indexes }
+  function listed<Rec extends { readonly id: string }>(kept: Table<Rec>, indexes: ListIndexes): Listed<Rec> {
+    const from = { ...indexes, table: kept.name, prefix }
     const count = ({ text, values }: Arm, limit: number) => Number(sql.row(text, ...values, limit)?.[0])
     return {
       ...kept,
