@@ -27,8 +27,8 @@ export type {
   DecisionInput,
   ResolveApprovalInput,
   StartRunInput,
-} from './runs/inputs.ts'
-export type { CancelRunResult, ContinueRunResult, ResolveApprovalResult, StartRunResult } from './runs/results.ts'
+} from './inputs.ts'
+export type { CancelRunResult, ContinueRunResult, ResolveApprovalResult, StartRunResult } from './results.ts'
 export type { DatabaseSetting } from './server/database.ts'
 export type { ServerOptions } from './server/options.ts'
 export { createServer, type Listening, type Server } from './server/server.ts'

@@ -1,5 +1,5 @@
 import type { InputIssue } from '../agents/input-schema.ts'
-import type { DecisionInput } from '../runs/inputs.ts'
+import type { DecisionInput } from '../inputs.ts'
 import type { PauseKind } from '../store/records.ts'
 
 /** A decision that fits what is decided; edited arguments are not yet checked against the tool. */

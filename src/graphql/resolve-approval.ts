@@ -1,5 +1,5 @@
 import { resolveApproval } from '../approvals/resolve.ts'
-import type { ResolveApprovalResult } from '../runs/results.ts'
+import type { ResolveApprovalResult } from '../results.ts'
 import { builder } from './builder.ts'
 import { DecisionInput } from './decision-input.ts'
 import { ApprovalStatus } from './enums.ts'

@@ -1,6 +1,6 @@
+import type { CancelRunResult, ContinueRunResult, StartRunResult } from '../results.ts'
 import { cancelRun } from '../runs/cancel.ts'
 import { continueRun } from '../runs/continue.ts'
-import type { CancelRunResult, ContinueRunResult, StartRunResult } from '../runs/results.ts'
 import { startRun } from '../runs/start.ts'
 import type { RunRecord } from '../store/records.ts'
 import { builder } from './builder.ts'

@@ -1,5 +1,5 @@
 import type { InputIssue as InputIssueShape } from '../agents/input-schema.ts'
-import type * as Results from '../runs/results.ts'
+import type * as Results from '../results.ts'
 import { builder } from './builder.ts'
 import { Approval, Requirement, Run } from './refs.ts'
 

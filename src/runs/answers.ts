@@ -1,17 +1,17 @@
 import type { InputIssue } from '../agents/input-schema.ts'
 import { checkDecision, checkNote } from '../approvals/decide.ts'
 import type { ApprovalId, CallId, PrincipalId } from '../ids.ts'
-import type { ApprovalRecord, RunRecord } from '../store/records.ts'
-import { type Call, isOpen, presentCalls, type RunState } from './fold.ts'
-import type { AnswerInput } from './inputs.ts'
-import type { CallDecision } from './journal.ts'
+import type { AnswerInput } from '../inputs.ts'
 import {
   type AnswerRequiredError,
   type ApprovalPendingError,
   type InvalidInputError,
   invalidInput,
   type RunStateError,
-} from './results.ts'
+} from '../results.ts'
+import type { ApprovalRecord, RunRecord } from '../store/records.ts'
+import { type Call, isOpen, presentCalls, type RunState } from './fold.ts'
+import type { CallDecision } from './journal.ts'
 import { requirements } from './view.ts'
 
 /** What continueRun will write, or why it will not. */

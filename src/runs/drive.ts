@@ -10,10 +10,9 @@ import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, endRun, failed } from './ends.ts'
 import { type Call, isOpen, presentCalls, type RunState } from './fold.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
-import { loadState } from './load.ts'
 import { makeCall } from './make-call.ts'
 import { next } from './next.ts'
-import { buildPrompt } from './prompt.ts'
+import { createPrompts } from './prompts.ts'
 import { think } from './think.ts'
 
 /** One run being worked on here. */
@@ -54,9 +53,7 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
   let unseen = look
   let changed = Promise.withResolvers<void>()
   let background: unknown = null
-  let history: readonly RunState[] | null = null
-  /** The prompt that the present turn answered. */
-  let lastPrompt: LanguageModelV4Prompt | null = null
+  const prompts = createPrompts(store)
 
   const poke = () => {
     unseen = true
@@ -155,34 +152,26 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
       })
   }
 
-  const promptOf = async (state: RunState) => {
-    const agent = agents.get(lease.run.agentName)
-    if (!agent) throw new Error(`The agent '${lease.run.agentName}' is not registered here.`)
-    history ??= await Promise.all((state.input?.history ?? []).map(({ runId, seq }) => loadState(store, runId, seq)))
-    return { agent, prompt: buildPrompt(agent, history, state) }
-  }
-
   /** A run whose agent is not registered here is due for a process that has it. */
-  const isServed = () => agents.has(lease.run.agentName)
+  const leaveToOthers = () => giveUp(store.now())
 
   async function callModel(): Promise<boolean> {
-    if (!isServed()) return giveUp(store.now())
+    const agent = agents.get(lease.run.agentName)
+    if (!agent) return leaveToOthers()
     await lease.flush()
-    const { agent, prompt } = await promptOf(lease.state)
-    lastPrompt = prompt
+    const prompt = await prompts.forModel(agent, lease.state)
     inBackground(think(engine, lease, agent, prompt, thinking.signal), 'model')
     return false
   }
 
   async function dispatchAll(calls: readonly Call[], resume: boolean): Promise<boolean> {
-    if (!isServed()) return giveUp(store.now())
-    lastPrompt ??= (await promptOf({ ...lease.state, turns: lease.state.turns.slice(0, -1) })).prompt
-    const prompt = lastPrompt
-    const tools = agents.get(lease.run.agentName)?.tools
+    const agent = agents.get(lease.run.agentName)
+    if (!agent) return leaveToOthers()
+    const prompt = await prompts.forCalls(agent, lease.state)
     const admitted: { call: Call; tool: AgentTool; permit: Permit }[] = []
     const admissions = await Promise.all(
       calls.map(async (call) => {
-        const tool = tools?.get(call.proposed.toolName)
+        const tool = agent.tools.get(call.proposed.toolName)
         return { call, tool, admission: await admit(call, lease.run, tool, store, lease.isHeld) }
       }),
     )

@@ -5,14 +5,14 @@ import { mayStartRuns } from '../access/rules.ts'
 import type { InputIssue } from '../agents/input-schema.ts'
 import type { Engine } from '../engine.ts'
 import { newRunId, runIdForKey } from '../ids.ts'
+import type { StartRunInput } from '../inputs.ts'
 import { byteLength, isJsonObject, type JsonText, sha256, toJsonText } from '../json.ts'
 import { waitForRun } from '../live/wait-for-run.ts'
+import { forbidden, invalidInput, notFound, type StartRunResult } from '../results.ts'
 import type { HistoryRef, RunRecord } from '../store/records.ts'
 import { emptyState, fold } from './fold.ts'
-import type { StartRunInput } from './inputs.ts'
 import { writeEntry } from './journal.ts'
 import { entryAfter } from './lease.ts'
-import { forbidden, invalidInput, notFound, type StartRunResult } from './results.ts'
 
 export const longestWait = 30_000
 /** How many earlier runs of a session the model is shown. */

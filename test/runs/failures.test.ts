@@ -1,9 +1,12 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { APICallError } from '@ai-sdk/provider'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { cancelRun } from '../../src/runs/cancel.ts'
 import { continueRun } from '../../src/runs/continue.ts'
-import { openDatabase } from '../../src/store/sqlite/database.ts'
-import { openSqliteStore, sqliteStore } from '../../src/store/sqlite/store.ts'
+import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { turns } from './faulty-store.ts'
 import { agentOf, isDone, isPaused, openShop, openWorkplace, rita, tally, typesOf } from './workshop.ts'
 
@@ -114,66 +117,93 @@ test('a run of an agent that is not here waits for a process that has it', async
   expect(await back.until(id, isDone)).toMatchObject({ status: 'COMPLETED' })
 })
 
-describe('a run whose journal was tampered with', () => {
-  async function tampered(statement: string) {
-    const stack = new AsyncDisposableStack()
-    const database = openDatabase(':memory:', '')
-    const store = stack.use(sqliteStore(database, '', Date.now))
-    const agent = agentOf({ guarded }, [[{ call: 'guarded' }]])
-    const shop = stack.use(await openWorkplace({ agents: [agent], store }))
-    const { id } = await shop.start({ waitMs: 5_000 })
-    const [approval] = await shop.pending(id)
-    if (!approval) throw new Error('An approval was expected.')
-    database.sql(statement).run(id)
-    return { shop, id, approval, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+/** A run that waits for its approvals, in a file that somebody else may write to. */
+async function pausedInFile() {
+  await using stack = new AsyncDisposableStack()
+  const path = join(stack.use(temporaryDirectory()).path, 'runs.db')
+  const store = stack.use(await openSqliteStore({ path }))
+  const { mark, made } = tally()
+  const agent = agentOf({ guarded: { ...guarded, execute: mark } }, [[{ call: 'guarded' }, { call: 'guarded' }]])
+  const shop = stack.use(await openWorkplace({ agents: [agent], store }))
+  const { id } = await shop.start({ waitMs: 5_000 })
+  const [first, second] = await shop.pending(id)
+  if (!first || !second) throw new Error('Two approvals were expected.')
+  const owned = stack.move()
+  const tamper = (statement: string, of: string = id) => {
+    const database = new DatabaseSync(path)
+    expect(database.prepare(statement).run(of).changes).toBe(1)
+    database.close()
   }
+  return { shop, id, first, second, made, tamper, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
 
+describe('a run whose journal was tampered with', () => {
   test.each([
     ['an entry was changed', `UPDATE journal SET text = replace(text, 'rita', 'otto') WHERE run_id = ? AND seq = 1`],
     ['an entry is gone', 'DELETE FROM journal WHERE run_id = ? AND seq = 2'],
     ['its end is gone', 'DELETE FROM journal WHERE run_id = ? AND seq = 4'],
     ['an entry is no JSON', `UPDATE journal SET text = '{' WHERE run_id = ? AND seq = 2`],
   ])('fails, when %s, and its tool does not run', async (_, statement) => {
-    await using scene = await tampered(statement)
+    await using scene = await pausedInFile()
     const { shop, id } = scene
-    await shop.decide(scene.approval)
+    scene.tamper(statement)
+    await shop.decide(scene.first)
     expect(await shop.until(id, isDone)).toMatchObject({ status: 'FAILED', error: { code: 'TAMPERED' } })
+    expect(scene.made.size).toBe(0)
   })
 
   test('leaves none of its approvals pending, and none unheard', async () => {
-    await using scene = await tampered('DELETE FROM journal WHERE run_id = ? AND seq = 2')
+    await using scene = await pausedInFile()
     const { shop, id } = scene
-    shop.engine.worker.wake(id)
-    // A run that waits is looked at when there is something to see; so it is made to see that its journal is broken.
-    await shop.store.runs.signal(id, { by: rita.id, at: 0, reason: null })
-    shop.engine.worker.wake(id)
+    scene.tamper('DELETE FROM journal WHERE run_id = ? AND seq = 2')
+    await shop.decide(scene.first)
     await shop.until(id, isDone)
-    const stands = await shop.store.approvals.get(scene.approval.id)
-    expect(stands).toMatchObject({ status: 'CANCELLED', unheard: false })
+    const stand = await shop.store.approvals.getMany([scene.first.id, scene.second.id])
+    expect(stand.map(({ status }) => status).sort()).toEqual(['APPROVED', 'CANCELLED'])
+    expect(stand.map(({ unheard }) => unheard)).toEqual([false, false])
   })
 
-  test('is not worked on for ever when its approval was decided first', async () => {
-    await using scene = await tampered('DELETE FROM journal WHERE run_id = ? AND seq = 2')
+  test('can still be cancelled', async () => {
+    await using scene = await pausedInFile()
     const { shop, id } = scene
-    await shop.decide(scene.approval)
-    await shop.until(id, isDone)
-    expect(await shop.store.approvals.get(scene.approval.id)).toMatchObject({ status: 'APPROVED', unheard: false })
+    scene.tamper('DELETE FROM journal WHERE run_id = ? AND seq = 2')
+    await cancelRun(shop.engine, rita, { runId: id })
+    expect(isDone(await shop.until(id, isDone))).toBe(true)
+    expect(await shop.pending(id)).toEqual([])
   })
 })
 
-test('a record that shows other arguments than the call was made for fails the run, and the tool does not run', async () => {
-  const database = openDatabase(':memory:', '')
-  await using store = sqliteStore(database, '', Date.now)
-  const { mark, made } = tally()
-  const agent = agentOf({ guarded: { ...guarded, execute: mark } }, [[{ call: 'guarded' }, { call: 'guarded' }]])
-  await using shop = await openWorkplace({ agents: [agent], store })
-  const { id } = await shop.start({ waitMs: 5_000 })
-  const [first, second] = await shop.pending(id)
-  if (!first || !second) throw new Error('Two approvals were expected.')
-  await shop.decide(first)
-  await shop.until(id, isPaused)
-  database.sql(`UPDATE approvals SET arguments = '{"id":"other"}' WHERE id = ?`).run(first.id)
-  await shop.decide(second)
-  expect(await shop.until(id, isDone)).toMatchObject({ status: 'FAILED', error: { code: 'TAMPERED' } })
-  expect(made.size).toBe(0)
+describe('an approval record that was tampered with', () => {
+  test.each([
+    ['shows other arguments', `UPDATE approvals SET arguments = '{"id":"other"}' WHERE id = ?`],
+    ['has another fingerprint', `UPDATE approvals SET fingerprint = 'f' WHERE id = ?`],
+    ['is of another tool', `UPDATE approvals SET tool_name = 'other' WHERE id = ?`],
+  ])('and now %s, fails the run, and the tool does not run', async (_, statement) => {
+    await using scene = await pausedInFile()
+    const { shop, id } = scene
+    await shop.decide(scene.first)
+    scene.tamper(statement, scene.first.id)
+    await shop.decide(scene.second)
+    expect(await shop.until(id, isDone)).toMatchObject({ status: 'FAILED', error: { code: 'TAMPERED' } })
+    expect(scene.made.size).toBe(0)
+  })
+
+  test('and is gone, keeps the run waiting; nobody else decides instead', async () => {
+    await using scene = await pausedInFile()
+    const { shop, id } = scene
+    scene.tamper('DELETE FROM approvals WHERE id = ?', scene.first.id)
+    await shop.decide(scene.second)
+    await shop.until(id, ({ seq, lease }) => seq > 4 && lease === null)
+    const answers = [{ callId: scene.first.callId, decision: { approve: {} } }]
+    expect(await continueRun(shop.engine, rita, { runId: id, answers })).toMatchObject({
+      __typename: 'InvalidInputError',
+    })
+    expect(await continueRun(shop.engine, rita, { runId: id })).toMatchObject({
+      __typename: 'ApprovalPendingError',
+      pending: [],
+      missing: [scene.first.callId],
+    })
+    expect(await shop.until(id, isPaused)).toMatchObject({ status: 'PAUSED' })
+    expect(scene.made.size).toBe(0)
+  })
 })

@@ -1,7 +1,7 @@
-import type { InputIssue } from '../agents/input-schema.ts'
-import type { CallId } from '../ids.ts'
-import type { ApprovalRecord, RunRecord } from '../store/records.ts'
-import type { Requirement } from './view.ts'
+import type { InputIssue } from './agents/input-schema.ts'
+import type { CallId } from './ids.ts'
+import type { Requirement } from './runs/view.ts'
+import type { ApprovalRecord, RunRecord } from './store/records.ts'
 
 // What the operations answer: one union member each, told apart by `__typename`, the same in GraphQL and without it.
 

@@ -1,4 +1,4 @@
-import type { ResumeMode } from '../store/records.ts'
+import type { ResumeMode } from './store/records.ts'
 
 // What the operations take: the shapes of the GraphQL inputs, the same without HTTP. Ids are strings as the caller gave them.
 
