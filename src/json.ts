@@ -18,10 +18,15 @@ const maxDepth = 100
  * @throws CountersignError INVALID_JSON for cycles, BigInt, functions, NaN, integers beyond 2^53, Map, Set and more than 100 levels.
  */
 export function toJson(value: unknown): JsonValue {
-  return convert(value, [])
+  return convert(value, [], { left: maxValues })
 }
 
-function convert(raw: unknown, above: object[]): JsonValue {
+/** What a shared sub-object stands in many times over is counted as often: 60 levels of two would never end. */
+const maxValues = 2_000_000
+type Budget = { left: number }
+
+function convert(raw: unknown, above: object[], budget: Budget): JsonValue {
+  if (--budget.left < 0) throw refused(`it has more than ${maxValues} values`)
   const value = hasToJson(raw) ? raw.toJSON() : raw
   switch (typeof value) {
     case 'string':
@@ -37,24 +42,26 @@ function convert(raw: unknown, above: object[]): JsonValue {
     case 'undefined':
       return null
     case 'object':
-      return value === null ? null : convertObject(value, above)
+      return value === null ? null : convertObject(value, above, budget)
     default:
       throw refused(`a ${typeof value} is no JSON`)
   }
 }
 
-function convertObject(value: object, above: object[]): JsonValue {
+function convertObject(value: object, above: object[], budget: Budget): JsonValue {
   if (above.includes(value)) throw refused('it contains itself')
   if (above.length >= maxDepth) throw refused(`it is nested more than ${maxDepth} levels deep`)
   if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value)) {
     throw refused(`a ${value.constructor.name} is no JSON; return plain objects and arrays`)
   }
   const path = [...above, value]
-  if (Array.isArray(value)) return value.map((item) => convert(item, path))
-  const entries: [string, JsonValue][] = []
+  if (Array.isArray(value)) return value.map((item) => convert(item, path, budget))
+  const entries = new Map<string, JsonValue>()
   for (const [key, member] of Object.entries(value)) {
     if (member === undefined || typeof member === 'function' || typeof member === 'symbol') continue
-    entries.push([key.toWellFormed(), convert(member, path)])
+    const name = key.toWellFormed()
+    if (entries.has(name)) throw refused('two of its names differ only in what is not well-formed')
+    entries.set(name, convert(member, path, budget))
   }
   // fromEntries defines members, so that a `__proto__` from outside stays data.
   return Object.fromEntries(entries)

@@ -40,6 +40,9 @@ export function defineAgent(definition: AgentDefinition): Agent {
   if (!Number.isInteger(maxRetries) || maxRetries < 0) throw fail("'maxRetries' is a whole number from 0")
   if (!Number.isInteger(maxSteps) || maxSteps < 1) throw fail("'maxSteps' is a whole number from 1")
   const given = typeof definition.tools === 'function' ? definition.tools() : (definition.tools ?? {})
+  // A promise or a Map has no entries of its own: it would be an agent without tools.
+  if (!isPlainObject(given))
+    throw fail("'tools' is a plain object of tools by name, or a function that gives one (not a promise)")
   const tools = Object.entries(given).map(([toolName, tool]) => {
     try {
       return [toolName, readTool(toolName, tool)] as const
@@ -78,4 +81,10 @@ export function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agen
     byName.set(agent.name, agent)
   }
   return byName
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
 }

@@ -58,6 +58,8 @@ function readApproval(tool: AnyToolDefinition, asked: boolean) {
   const settings = typeof given === 'object' && given !== null ? given : { type: given }
   if (tool.logApproval !== undefined && typeof tool.logApproval !== 'boolean')
     throw invalid('logApproval is true or false')
+  // An approval that is given without its type must not become none.
+  if (given !== undefined && settings.type == null) throw invalid("approval needs its type: 'required' or 'audit'")
   const type = settings.type ?? (tool.logApproval ? 'audit' : asked ? 'required' : null)
   if (type !== null && type !== 'required' && type !== 'audit') {
     throw invalid(`approval: '${String(type)}' is unknown: 'required' and 'audit' are the types`)

@@ -1,14 +1,6 @@
 import type { AgentTool } from '../agents/agent.ts'
 import type { InputIssue } from '../agents/input-schema.ts'
-import {
-  byteLength,
-  isJsonObject,
-  type JsonObject,
-  type JsonText,
-  type JsonValue,
-  toJson,
-  toJsonText,
-} from '../json.ts'
+import { byteLength, isJsonObject, type JsonText, type JsonValue, toJson, toJsonText } from '../json.ts'
 
 export type Edited =
   | { readonly ok: true; readonly text: JsonText }
@@ -16,7 +8,8 @@ export type Edited =
 
 /**
  * The arguments an approver wrote, checked by the tool's schema. What they wrote is what runs: the schema's own changes are made to what a
- * model proposes, once, and an approver who edits one field has seen the others as they are. Only what was left out is filled in.
+ * model proposes, once, and an approver who edits one field has seen the others as they are. Only what was left out is filled in, and
+ * what the schema reads as another type (`'5'` for a coerced number) is taken as it reads it.
  */
 export async function readEditedArguments(tool: AgentTool, given: unknown, limit: number): Promise<Edited> {
   let value: JsonValue
@@ -39,21 +32,33 @@ export async function readEditedArguments(tool: AgentTool, given: unknown, limit
 const at = ['approve', 'arguments']
 const refuse = (message: string): Edited => ({ ok: false, issues: [{ path: at, message }] })
 
-/** Members that the schema dropped: the approver would believe they count. */
-function unknownMembers(given: JsonObject, parsed: JsonObject, path: readonly string[]): string[][] {
+/** Members that the schema dropped, in lists too: the approver would believe they count. */
+function unknownMembers(given: JsonValue, parsed: JsonValue, path: readonly string[]): string[][] {
+  if (Array.isArray(given) && Array.isArray(parsed)) {
+    if (given.length !== parsed.length) return []
+    return given.flatMap((item, index) => unknownMembers(item, parsed[index] ?? null, [...path, String(index)]))
+  }
+  if (!isJsonObject(given) || !isJsonObject(parsed)) return []
   return Object.entries(given).flatMap(([key, value]) => {
-    const here = [...path, key]
-    if (!Object.hasOwn(parsed, key)) return [here]
-    const kept = parsed[key]
-    return isJsonObject(value) && isJsonObject(kept) ? unknownMembers(value, kept, here) : []
+    const kept = Object.hasOwn(parsed, key) ? parsed[key] : undefined
+    return kept === undefined ? [[...path, key]] : unknownMembers(value, kept, [...path, key])
   })
 }
 
-function completed(given: JsonObject, parsed: JsonObject): JsonObject {
-  const members = Object.entries(parsed).map(([key, value]): [string, JsonValue] => {
-    const written = Object.hasOwn(given, key) ? given[key] : undefined
-    if (written === undefined) return [key, value]
-    return [key, isJsonObject(written) && isJsonObject(value) ? completed(written, value) : written]
-  })
-  return Object.fromEntries(members)
+function completed(written: JsonValue, parsed: JsonValue): JsonValue {
+  if (Array.isArray(written) && Array.isArray(parsed)) {
+    // A list the schema made shorter or longer is the schema's: which item is which cannot be told.
+    if (written.length !== parsed.length) return parsed
+    return written.map((item, index) => completed(item, parsed[index] ?? null))
+  }
+  if (isJsonObject(written) && isJsonObject(parsed)) {
+    const members = Object.entries(parsed).map(([key, value]): [string, JsonValue] => {
+      const mine = Object.hasOwn(written, key) ? written[key] : undefined
+      return [key, mine === undefined ? value : completed(mine, value)]
+    })
+    return Object.fromEntries(members)
+  }
+  return kindOf(written) === kindOf(parsed) ? written : parsed
 }
+
+const kindOf = (value: JsonValue) => (value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value)

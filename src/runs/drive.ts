@@ -7,7 +7,7 @@ import { CountersignError } from '../errors.ts'
 import type { ApprovalId, CallId } from '../ids.ts'
 import type { ApprovalRecord } from '../store/records.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
-import { cancelled, endRun, failed } from './ends.ts'
+import { cancelled, endRun, failed, settleApprovals } from './ends.ts'
 import { type Call, isOpen, presentCalls, type RunState } from './fold.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
 import { makeCall } from './make-call.ts'
@@ -92,7 +92,7 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
     const step = next(lease.state, { cancelRequested, resumeMode, approvals, running, now: store.now() })
     switch (step.do) {
       case 'nothing':
-        lease.bring({ heard: presentCalls(lease.state).flatMap(({ proposed }) => proposed.approvalId ?? []) })
+        settleApprovals(lease, store.now())
         return lease.flush({ due: null })
       case 'cancel':
         endRun(lease, store.now(), cancelled(step.request))
@@ -211,7 +211,8 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
   async function handOver(): Promise<void> {
     thinking.abort(new DOMException('The server is shutting down.', 'AbortError'))
     await allQuiet()
-    await lease.flush({ due: store.now() })
+    // A signal that came meanwhile is for whoever comes next.
+    while (!(await lease.flush({ due: store.now() }))) await lease.refresh()
   }
 
   async function work(): Promise<void> {

@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import type { CancelRequest, FailureCode, Resolution } from '../store/records.ts'
-import { presentCalls } from './fold.ts'
 import type { EntryBody } from './journal.ts'
 import type { RunLease } from './lease.ts'
 
 type Ending = Extract<EntryBody, { type: 'completed' | 'failed' | 'cancelled' }>
 
-/** Drafts a run's last entry. However a run ends, none of its approvals stays PENDING, and none is left to be heard. */
+/** Drafts a run's last entry, and with it {@link settleApprovals}. */
 export function endRun(lease: RunLease, now: number, ending: Ending): void {
-  const approvals = presentCalls(lease.state).flatMap(({ proposed }) => proposed.approvalId ?? [])
-  lease.draft(ending, approvals.length > 0 ? { heard: approvals, cancelPending: cancellation(now) } : {})
+  lease.draft(ending)
+  settleApprovals(lease, now)
+}
+
+/** However a run ends, none of its approvals stays PENDING, and none is left to be heard. By run, since its journal may be broken. */
+export function settleApprovals(lease: RunLease, now: number): void {
+  if (lease.run.gated) lease.bring({ cancelPending: cancellation(now) })
 }
 
 export const failed = (code: FailureCode, message: string): Ending => ({ type: 'failed', code, message })

@@ -142,7 +142,7 @@ export function readEntries(records: readonly EntryRecord[], from: { seq: number
 
 /** Reads one kept entry, without regard to what is around it. */
 export function readEntry(record: EntryRecord): Entry {
-  const raw = JSON.parse(record.text)
+  const raw = parseText(record)
   if (raw?.v !== 1) {
     throw new CountersignError(
       'UNSUPPORTED_VERSION',
@@ -157,4 +157,12 @@ export function readEntry(record: EntryRecord): Entry {
     )
   }
   return parsed.data
+}
+
+function parseText({ runId, seq, text }: EntryRecord) {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new CountersignError('TAMPERED', `Entry ${seq} of ${runId} is no JSON.`, { cause })
+  }
 }

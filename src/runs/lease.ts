@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { CountersignError } from '../errors.ts'
 import type { ApprovalId } from '../ids.ts'
 import type { ApprovalRecord, EntryRecord, Resolution, RunHead, RunRecord } from '../store/records.ts'
 import type { NewLease, Step, Store } from '../store/store.ts'
@@ -64,14 +66,15 @@ export function entryAfter(
   return { v: 1, runId: run.id, seq: state.seq + 1, at, fence: run.fence, nonce, prev: state.hash, ...body }
 }
 
-/** @param heldSince `performance.now()` from before the lease was asked for. */
-export function holdLease(
-  store: Store,
-  claimed: RunRecord,
-  loaded: RunState,
-  leaseMs: number,
-  heldSince: number,
-): RunLease {
+type Held = {
+  readonly store: Store
+  readonly log: Logger
+  readonly leaseMs: number
+  /** `performance.now()` from before the lease was asked for. */
+  readonly heldSince: number
+}
+
+export function holdLease(claimed: RunRecord, loaded: RunState, { store, log, leaseMs, heldSince }: Held): RunLease {
   let run = claimed
   let state = loaded
   let draft: { entries: EntryRecord[]; brings: Drafted[]; from: number } = { entries: [], brings: [], from: loaded.seq }
@@ -86,17 +89,24 @@ export function holdLease(
   async function write(step: Step): Promise<RunRecord> {
     let unknown = false
     for (let wait = 25; ; wait = Math.min(wait * 2, 1_000)) {
+      if (stopped.signal.aborted) throw lost()
       try {
         // After an unknown outcome the step may stand already: an entry with my nonce is mine, anything else is not.
-        if (unknown && (await isWritten(step))) return (await store.runs.get(step.runId)) ?? raise(lost())
-        const written = await store.runs.step(step)
-        if (written) return written
-        if (!unknown) throw lost()
-        if (!(await isWritten(step))) throw lost()
+        const written =
+          unknown && (await isWritten(step)) ? await store.runs.get(step.runId) : await store.runs.step(step)
+        // What was written before somebody else's claim stands; the right to go on does not.
+        if (written?.fence === step.fence) return written
+        throw lost()
       } catch (error) {
-        if (error instanceof LeaseLost || stopped.signal.aborted) throw error
+        if (error instanceof LeaseLost) throw error
+        if (!(error instanceof CountersignError)) {
+          stopped.abort('broken')
+          throw error
+        }
+        if (!unknown)
+          log.warn({ runId: step.runId, err: error }, 'A step was not written; it is tried until it is known')
         unknown = true
-        await delay(wait, undefined, { signal: stopped.signal }).catch(() => raise(lost()))
+        await delay(wait, undefined, { signal: stopped.signal }).catch(() => {})
       }
     }
   }
@@ -173,8 +183,4 @@ function headOf(run: RunRecord, state: RunState, drafted: readonly Drafted[], no
   const { status, output, error, finishedAt } = state
   const gated = run.gated || drafted.some(({ propose }) => propose && propose.length > 0)
   return { status, output, error, finishedAt, updatedAt: now, gated }
-}
-
-function raise(error: Error): never {
-  throw error
 }

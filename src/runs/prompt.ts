@@ -5,7 +5,7 @@ import type {
   LanguageModelV4ToolResultPart,
 } from '@ai-sdk/provider'
 import type { Agent } from '../agents/agent.ts'
-import { readJson } from '../json.ts'
+import { parseJson, readJson } from '../json.ts'
 import { argumentsOf, type Call, type RunState, type Turn } from './fold.ts'
 
 type AssistantPart = Extract<LanguageModelV4Message, { role: 'assistant' }>['content'][number]
@@ -86,10 +86,10 @@ function partOf(part: LanguageModelV4Content, nextCallId: () => string | undefin
   }
 }
 
-/** Providers want an object; for input that does not parse, the result says what was wrong with it. */
+/** Providers want an object; for input that cannot be read (or is nested without end), the result says what was wrong with it. */
 function inputOf(input: string): unknown {
   try {
-    return JSON.parse(input)
+    return parseJson(input)
   } catch {
     return {}
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine } from '../engine.ts'
+import { CountersignError } from '../errors.ts'
 import type { RunId } from '../ids.ts'
 import type { RunRecord } from '../store/records.ts'
 import type { NewLease, News } from '../store/store.ts'
@@ -80,10 +81,23 @@ export function createWorker(engine: WorkerEngine): Worker {
     if (active.get(id) === working) active.delete(id)
   }
 
+  /** The lease of a claimed run, with its journal; while the store does not answer it is asked again, as long as the lease lasts. */
+  async function hold(run: RunRecord, heldSince: number): Promise<RunLease> {
+    const held = { store, log, leaseMs: settings.leaseMs, heldSince }
+    for (;;) {
+      try {
+        return holdLease(run, await loadOrBreak(store, run), held)
+      } catch (error) {
+        const passes = error instanceof CountersignError && error.code === 'STORE_UNAVAILABLE'
+        if (!passes || stopping.signal.aborted || performance.now() - heldSince > settings.leaseMs) throw error
+        await delay(100)
+      }
+    }
+  }
+
   async function begin(run: RunRecord, heldSince: number, claim: Promise<unknown>) {
     try {
-      const state = await loadOrBreak(store, run)
-      go(holdLease(store, run, state, settings.leaseMs, heldSince), true)
+      go(await hold(run, heldSince), true)
     } catch (error) {
       // Nothing is lost: the lease runs out and the sweep finds the run again.
       leave(run.id, claim)
@@ -197,7 +211,7 @@ export function createWorker(engine: WorkerEngine): Worker {
         lease: newLease(store, owner, settings.leaseMs),
         adopt(run, state) {
           close()
-          go(holdLease(store, run, state, settings.leaseMs, heldSince), false)
+          go(holdLease(run, state, { store, log, leaseMs: settings.leaseMs, heldSince }), false)
         },
         drop: close,
       }
@@ -220,7 +234,7 @@ export function createWorker(engine: WorkerEngine): Worker {
           await delay(20)
           continue
         }
-        return holdLease(store, claimed, await loadOrBreak(store, claimed), settings.leaseMs, heldSince)
+        return hold(claimed, heldSince)
       }
       return null
     },
@@ -230,11 +244,15 @@ export function createWorker(engine: WorkerEngine): Worker {
       const quiet = async () => {
         while (background.size > 0) await Promise.allSettled(background)
       }
-      const ended = quiet()
-      await Promise.race([ended, delay(graceMs, undefined, { ref: false })])
+      const ended = new AbortController()
+      const end = quiet().then(() => ended.abort())
+      const atMost = (ms: number) => delay(ms, undefined, { signal: ended.signal }).catch(() => {})
+      await atMost(graceMs)
       abandoning.abort()
+      await atMost(1_000)
       // A tool that ignores its abortSignal is left behind: its call is on record as started.
-      await Promise.race([ended, delay(1_000, undefined, { ref: false })])
+      for (const driving of drives()) driving.lose()
+      await Promise.race([end, atMost(100)])
     },
   }
   return worker

@@ -87,7 +87,7 @@ export type Step = {
   readonly propose: readonly ApprovalRecord[]
   /** Approvals whose decision these entries journal: their `unheard` mark is cleared (no new revision). */
   readonly heard: readonly ApprovalId[]
-  /** The run ends: every approval of it that is still PENDING gets this resolution, by the rules of {@link ApprovalStore.decide}, heard at once. */
+  /** The run is over: every approval of it that is still PENDING gets this resolution, by the rules of {@link ApprovalStore.decide}, and none is `unheard` any more. */
   readonly cancelPending: Resolution | null
   /** Gives up the lease in the same transaction, if no signal came since the holder last looked; `due` is when to look again. Null keeps it. */
   readonly release: Release | null

@@ -1,3 +1,4 @@
+import pino from 'pino'
 import { describe, expect, test } from 'vitest'
 import { newRunId } from '../../src/ids.ts'
 import { emptyState, fold } from '../../src/runs/fold.ts'
@@ -20,7 +21,8 @@ async function hold(around: Around = (_, call) => call(), leaseMs = 60_000): Pro
   const record = writeEntry(first)
   await store.runs.create(run, record)
   const state = fold(emptyState, [first], record.text)
-  const lease = holdLease(faulty(store, around), run, state, leaseMs, performance.now())
+  const held = { store: faulty(store, around), log: pino({ level: 'silent' }), leaseMs, heldSince: performance.now() }
+  const lease = holdLease(run, state, held)
   return { store, lease, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 }
 

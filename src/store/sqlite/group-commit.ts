@@ -39,7 +39,7 @@ export function groupCommit(
     scheduled = true
     setImmediate(() => {
       scheduled = false
-      commitBatch()
+      if (waiting.length > 0) commitBatch()
     })
   }
 
@@ -57,10 +57,10 @@ export function groupCommit(
   function commit(batch: readonly Waiting[]): Outcome[] {
     // Hardly a write ever throws, and a savepoint costs as much as a small write: a tenth of the whole, measured.
     const outcomes = together(batch, bare)
-    if (!('error' in outcomes)) return outcomes
-    if (batch.length === 1 || outcomes.begun === false) return batch.map(() => outcomes)
+    if (Array.isArray(outcomes)) return outcomes
+    if (batch.length === 1 || !outcomes.begun) return batch.map(() => outcomes)
     const apart = together(batch, inSavepoint)
-    return 'error' in apart ? batch.flatMap((write) => commit([write])) : apart
+    return Array.isArray(apart) ? apart : batch.flatMap((write) => commit([write]))
   }
 
   /** One transaction for all, or what was in its way, and then nothing of it stands. */

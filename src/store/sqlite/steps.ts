@@ -1,5 +1,5 @@
 import type { RunId } from '../../ids.ts'
-import type { Resolution, RunRecord } from '../records.ts'
+import type { EntryRecord, Resolution, RunRecord } from '../records.ts'
 import type { News, Step, StepResult } from '../store.ts'
 import { approvalNews, resolved } from './approvals.ts'
 import type { Work } from './group-commit.ts'
@@ -29,10 +29,10 @@ export function takeStep(tables: Tables, step: Step): Work<StepResult> {
   }
 }
 
-/** @throws Error when the entries do not follow the step's place one by one: a mistake in the caller's program. */
-export function checkEntries({ runId, seq, entries }: Step): void {
+/** @throws Error when the entries do not stand at the run's places after `seq`, one by one: a mistake in the caller's program. */
+export function checkPlaces(runId: RunId, seq: number, entries: readonly EntryRecord[]): void {
   const stray = entries.findIndex((entry, index) => entry.runId !== runId || entry.seq !== seq + 1 + index)
-  if (stray >= 0) throw new Error(`Entry ${stray} of a step does not stand at place ${seq + 1 + stray} of ${runId}`)
+  if (stray >= 0) throw new Error(`Entry ${stray} of a write does not stand at place ${seq + 1 + stray} of ${runId}`)
 }
 
 function afterStep(run: RunRecord, { entries, head, release }: Step): RunRecord {
@@ -54,4 +54,9 @@ function cancelPending(
     approvals.update(approval, after)
     tell(approvalNews(after))
   }
+  // A decision that came just before the end has nobody left to hear it.
+  sql.run(
+    `UPDATE ${prefix}approvals INDEXED BY ${prefix}approvals_run SET unheard = 0 WHERE run_id = ? AND unheard = 1`,
+    runId,
+  )
 }

@@ -6,7 +6,7 @@ import { approvalConditions, approvalSorting, runConditions, runSorting } from '
 import { groupCommit, type Work } from './group-commit.ts'
 import { toApproval, toEntry, toPrincipal } from './rows.ts'
 import { claimDue, claimOrSignal, createRun, readHistory, renewLease, signalRun } from './runs.ts'
-import { checkEntries, takeStep } from './steps.ts'
+import { checkPlaces, takeStep } from './steps.ts'
 import { tablesOf } from './tables.ts'
 
 export type SqliteOptions = {
@@ -60,13 +60,16 @@ export function sqliteStore(database: Database, prefix: string, clock: () => num
     description: database.description,
     now: clock,
     runs: {
-      create: (run, started) => write(createRun(tables, run, started)),
+      async create(run, started) {
+        checkPlaces(run.id, run.seq - 1, [started])
+        return write(createRun(tables, run, started))
+      },
       claimOrSignal: (id, lease) => write(claimOrSignal(tables, id, lease)),
       claimDue: (agentNames, limit, lease) => write(claimDue(tables, agentNames, limit, lease)),
       renew: (id, fence, until) => write(renewLease(tables, id, fence, until)),
       signal: (id, cancel) => write(signalRun(tables, id, clock(), cancel)),
       async step(step) {
-        checkEntries(step)
+        checkPlaces(step.runId, step.seq, step.entries)
         return write(takeStep(tables, step))
       },
       get: (id) => read(() => runs.get(id)),

@@ -1,0 +1,275 @@
+import { dynamicTool, jsonSchema, tool as sdkTool } from 'ai'
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import type { AgentTool } from '../../src/agents/agent.ts'
+import { type AgentDefinition, agentsByName, defineAgent } from '../../src/agents/define-agent.ts'
+import { scriptedModel } from '../../src/agents/scripted-model.ts'
+import { tool } from '../../src/agents/tool.ts'
+
+const model = scriptedModel([])
+const inputSchema = z.object({ id: z.string() })
+const execute = () => 'done'
+const base = { inputSchema, execute }
+const confirmed = { pause: 'CONFIRMATION', approval: 'REQUIRED', expiresInMs: null, when: null }
+
+const define = (given: object, more: Partial<AgentDefinition> = {}) =>
+  defineAgent({ name: 'support', model, tools: { remove: given }, ...more })
+const read = (given: object): AgentTool => {
+  const found = define(given).tools.get('remove')
+  if (!found) throw new Error('The tool is gone.')
+  return found
+}
+
+/** Refused with a message that names agent and tool and says this. */
+function refused(given: object, says: RegExp) {
+  let error: unknown
+  try {
+    define(given)
+  } catch (thrown) {
+    error = thrown
+  }
+  expect(error).toMatchObject({ code: 'INVALID_DEFINITION' })
+  expect(error).toMatchObject({ message: expect.stringMatching(/^Agent 'support': tool 'remove': /) })
+  expect(error).toMatchObject({ message: expect.stringMatching(says) })
+}
+
+test("D1 approval: 'required' without a pause means confirmation", () => {
+  expect(read({ ...base, approval: 'required' }).gate).toEqual(confirmed)
+  expect(read({ ...base, approval: { type: 'required', expiresIn: '24h' } }).gate).toEqual({
+    ...confirmed,
+    expiresInMs: 86_400_000,
+  })
+})
+
+test('a pause without an approval is for the requester', () => {
+  expect(read({ ...base, pause: 'confirmation' }).gate).toEqual({ ...confirmed, approval: null })
+})
+
+describe('D3 an audit without a pause is refused and told what to add', () => {
+  test.each([{ approval: 'audit' }, { approval: { type: 'audit' } }, { logApproval: true }])('%o', (gate) =>
+    refused({ ...base, ...gate }, /needs a pause: add pause: 'confirmation'/),
+  )
+})
+
+describe('D4 a wrong tool is refused', () => {
+  test.each<[string, object, RegExp]>([
+    ['an unknown pause', { pause: 'confirm' }, /pause: 'confirm' is unknown/],
+    ['a pause that every object has', { pause: 'toString' }, /is unknown/],
+    ['a pause of null', { pause: null }, /is unknown/],
+    ['an unknown approval', { approval: 'requird' }, /approval: 'requird' is unknown/],
+    ['approval: true', { approval: true }, /unknown/],
+    ['approval: false', { approval: false }, /unknown/],
+    ['an empty approval', { approval: '' }, /unknown/],
+    ['an unknown type of approval', { approval: { type: 'admin' } }, /approval: 'admin' is unknown/],
+    ['an approval without its type', { approval: { expiresIn: '24h' } }, /approval/],
+    ['an approval of nothing', { approval: {} }, /approval/],
+    ['an approval that is a list', { approval: ['required'] }, /approval/],
+    ['an approval of null', { approval: null }, /approval/],
+    ['an unknown setting of approval', { approval: { type: 'required', expires: '1h' } }, /no setting 'expires'/],
+    ['a deadline that is none', { approval: { type: 'required', expiresIn: 'soon' } }, /no duration/],
+    ['a deadline of nothing', { approval: { type: 'required', expiresIn: 0 } }, /no duration/],
+    ['required and logApproval', { approval: 'required', logApproval: true }, /exclude each other/],
+    ['logApproval that is no yes or no', { logApproval: 'yes' }, /logApproval/],
+    ['userInput without its pause', { userInput: ['id'] }, /userInput .* exclude each other/],
+    ['userInput with another pause', { userInput: [], pause: 'confirmation' }, /exclude each other/],
+    ['execute and external-execution', { pause: 'external-execution' }, /exclude each other/],
+    ['user-input, which comes later', { pause: 'user-input' }, /this version confirms only/],
+    ['audit, which comes later', { pause: 'confirmation', approval: 'audit' }, /this version confirms only/],
+    ['when without a pause', { when: () => true }, /'when' without a pause/],
+    ['a when that is no function', { approval: 'required', when: true }, /when is a function/],
+    [
+      'needsApproval that cannot be mapped',
+      { needsApproval: 'sometimes' },
+      /needsApproval: sometimes cannot be mapped/,
+    ],
+    ['needsApproval: null', { needsApproval: null }, /cannot be mapped/],
+    [
+      'needsApproval and audit',
+      { needsApproval: true, approval: 'audit', pause: 'confirmation' },
+      /exclude each other/,
+    ],
+    ['two conditions', { needsApproval: () => true, when: () => true }, /exclude each other/],
+    ['an unknown field', { aproval: 'required' }, /unknown field 'aproval'/],
+    ['a provider-executed tool', { type: 'provider', id: 'openai.web_search', args: {} }, /model provider/],
+    ['a timeout that is none', { timeout: '5 minutes' }, /no duration/],
+    ['execute that is no function', { execute: 'rm -rf' }, /execute is no function/],
+  ])('%s', (_, more, says) => refused({ ...base, ...more }, says))
+
+  test('one that has no execute and is executed here', () => {
+    refused({ inputSchema, pause: 'confirmation' }, /pause: 'confirmation' needs execute/)
+    refused({ inputSchema }, /this version confirms only/)
+  })
+
+  test.each<[string, unknown]>([
+    ['a date', z.object({ at: z.date() })],
+    ['a transform', z.object({ id: z.string().transform((id) => new Set([id])) })],
+    ['a BigInt', z.object({ id: z.bigint() })],
+    ['a Map', z.object({ map: z.map(z.string(), z.string()) })],
+  ])('one whose input is not JSON after its schema: %s', (_, schema) =>
+    refused({ execute, approval: 'required', inputSchema: schema }, /must be JSON|JSON Schema/),
+  )
+
+  test.each<[string, unknown]>([
+    ['none', undefined],
+    ['null', null],
+    ['a plain object', { id: 'string' }],
+    ['text', 'string'],
+  ])('one whose input schema is no schema: %s', (_, schema) =>
+    refused({ execute, inputSchema: schema }, /inputSchema|schema/i),
+  )
+
+  test.each([null, undefined, 7, 'tool', () => 1])('one that is no tool: %o', (given) => {
+    const tools = { remove: given }
+    expect(() => defineAgent({ name: 'support', model, tools })).toThrow(
+      /^Agent 'support': tool 'remove': it is no tool/,
+    )
+  })
+
+  test.each(['', '1st', 'a b', 'a.b', 'x'.repeat(65), 'tö'])('one whose name is %j', (name) => {
+    expect(() => defineAgent({ name: 'support', model, tools: { [name]: base } })).toThrow(/its name must be/)
+  })
+})
+
+describe('an agent is refused', () => {
+  test.each<[string, object, RegExp]>([
+    [
+      'whose model is of an older specification',
+      { model: { ...model, specificationVersion: 'v2' } },
+      /specification v4/,
+    ],
+    ['whose model is a name', { model: 'openai/gpt-5' }, /specification v4/],
+    ['without a model', { model: undefined }, /specification v4/],
+    ['that retries a fraction', { maxRetries: 0.5 }, /maxRetries/],
+    ['that makes no step', { maxSteps: 0 }, /maxSteps/],
+    ['whose tools come later', { tools: async () => ({ remove: base }) }, /tools/],
+    ['whose tools are no record', { tools: new Map([['remove', base]]) }, /tools/],
+  ])('%s', (_, more, says) => {
+    expect(() => define(base, more as Partial<AgentDefinition>)).toThrow(
+      expect.objectContaining({ code: 'INVALID_DEFINITION', message: expect.stringMatching(says) }),
+    )
+  })
+})
+
+describe('D6 the agents of a server', () => {
+  const named = (name: string) => defineAgent({ name, model })
+  test('are found by their names', () => {
+    expect([...agentsByName([named('a'), named('B-2_x')]).keys()]).toEqual(['a', 'B-2_x'])
+  })
+  test('are refused when two have one name', () => {
+    expect(() => agentsByName([named('a'), named('a')])).toThrow(/Two agents are named 'a'/)
+  })
+  test.each(['', '1a', 'a b', '-a', 'a/b', 'x'.repeat(65), 'é', '__proto__'])(
+    'are refused when one is named %j',
+    (name) => {
+      expect(() => agentsByName([named(name)])).toThrow(/a name is 1 to 64 letters/)
+    },
+  )
+})
+
+describe('D7 a gate holds however the tool reaches the agent', () => {
+  const guarded = tool({ ...base, approval: 'required' })
+  const gateOf = (tools: AgentDefinition['tools']) =>
+    defineAgent({ name: 'a', model, ...(tools && { tools }) }).tools.get('remove')?.gate
+
+  test('in a record, from a function, or spread', () => {
+    expect(gateOf({ remove: guarded })).toEqual(confirmed)
+    expect(gateOf(() => ({ remove: guarded }))).toEqual(confirmed)
+    expect(gateOf({ ...{ remove: { ...guarded } } })).toEqual(confirmed)
+    expect(gateOf({ remove: { ...sdkTool(base), approval: 'required' } })).toEqual(confirmed)
+  })
+  test('on an object of a class, whose fields are inherited', () => {
+    class Remove {
+      inputSchema = inputSchema
+      get approval() {
+        return 'required'
+      }
+      execute() {
+        return 'done'
+      }
+    }
+    expect(gateOf({ remove: new Remove() })).toEqual(confirmed)
+  })
+  test('and nothing done to the definition afterwards changes it', () => {
+    const definition: { approval?: string; execute: () => string } = { ...base, approval: 'required' }
+    const agent = define(definition)
+    delete definition.approval
+    const found = agent.tools.get('remove')
+    expect(found?.gate).toEqual(confirmed)
+    expect(Object.isFrozen(found) && Object.isFrozen(found?.gate) && Object.isFrozen(agent)).toBe(true)
+  })
+  test("the AI SDK's needsApproval is honoured: true, false, a function", () => {
+    const asks = ({ id }: { id: string }) => id === 'u_1'
+    expect(read(sdkTool({ ...base, needsApproval: true })).gate).toEqual(confirmed)
+    expect(read(sdkTool({ ...base, needsApproval: false })).gate).toBeNull()
+    const { when, ...gate } = read(sdkTool({ ...base, needsApproval: asks })).gate ?? {}
+    expect(gate).toEqual({ pause: 'CONFIRMATION', approval: 'REQUIRED', expiresInMs: null })
+    expect([
+      when?.({ id: 'u_1' }, { toolCallId: 'c', messages: [] }),
+      when?.({ id: 'u_2' }, { toolCallId: 'c', messages: [] }),
+    ]).toEqual([true, false])
+  })
+  test('needsApproval: false does not take away a gate of ours', () => {
+    expect(read({ ...base, needsApproval: false, approval: 'required' }).gate).toEqual(confirmed)
+  })
+})
+
+describe('tools of the AI SDK are taken as they are', () => {
+  const schema = jsonSchema<{ id: string }>({
+    type: 'object',
+    properties: { id: { type: 'string' } },
+    required: ['id'],
+  })
+  test.each<[string, object]>([
+    ['tool()', sdkTool({ description: 'Looks.', inputSchema, execute })],
+    ['tool() with jsonSchema()', sdkTool({ description: 'Looks.', inputSchema: schema, execute })],
+    ['dynamicTool()', dynamicTool({ description: 'Looks.', inputSchema: schema, execute })],
+    [
+      'tool() with all that it may have',
+      sdkTool({
+        ...base,
+        description: 'Looks.',
+        title: 'Look',
+        inputExamples: [{ input: { id: 'x' } }],
+        strict: true,
+        providerOptions: {},
+        onInputStart: () => {},
+        toModelOutput: () => ({ type: 'text', value: 'x' }),
+      }),
+    ],
+  ])('%s', async (_, given) => {
+    const found = read(given)
+    expect(found).toMatchObject({ name: 'remove', description: 'Looks.', gate: null })
+    expect(JSON.parse(found.schemaText)).toMatchObject({ properties: { id: { type: 'string' } }, required: ['id'] })
+    expect(await found.schema.parse({ id: 'x' })).toEqual({ ok: true, value: { id: 'x' } })
+    expect(await found.schema.parse({ id: 1 })).toMatchObject({ ok: false })
+  })
+})
+
+describe('D8 input is parsed with', () => {
+  test('defaults filled in and the changes of the schema made', async () => {
+    const inputSchema = z.object({
+      id: z.string().trim(),
+      hard: z.boolean().default(true),
+      n: z.number().overwrite((x) => x * 2),
+    })
+    expect(await read({ execute, inputSchema }).schema.parse({ id: ' x ', n: 2 })).toEqual({
+      ok: true,
+      value: { id: 'x', hard: true, n: 4 },
+    })
+  })
+  test('issues that have their place', async () => {
+    const inputSchema = z.object({ users: z.array(z.object({ id: z.string() })) })
+    expect(await read({ execute, inputSchema }).schema.parse({ users: [{ id: 'a' }, { id: 1 }] })).toMatchObject({
+      ok: false,
+      issues: [{ path: ['users', '1', 'id'] }],
+    })
+  })
+})
+
+test('a duration is milliseconds, or a number with its unit', () => {
+  const expiresIn = (duration: unknown) =>
+    read({ ...base, approval: { type: 'required', expiresIn: duration } }).gate?.expiresInMs
+  expect([1_500, '250ms', '90s', '15m', '1.5h', '7d'].map(expiresIn)).toEqual([
+    1_500, 250, 90_000, 900_000, 5_400_000, 604_800_000,
+  ])
+})

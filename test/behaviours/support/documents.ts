@@ -1,0 +1,127 @@
+const approvalFields = /* GraphQL */ `
+  fragment ApprovalFields on Approval {
+    id revision status type kind callId agentName toolName toolDescription inputSchema arguments fingerprint answerSchema
+    run { id }
+    requestedBy { id }
+    resolution { status cause resolvedBy { id } resolvedAt note message arguments values result error }
+    history { edges { node { revision at by { id } action note } } }
+    createdAt updatedAt expiresAt
+  }
+`
+const callFields = /* GraphQL */ `
+  fragment CallFields on ToolCall { id toolName arguments status result error approval { id status } startedAt finishedAt }
+`
+const requirementFields = /* GraphQL */ `
+  fragment RequirementFields on Requirement {
+    callId kind decider approvalType answerSchema
+    toolCall { id toolName arguments status }
+    approval { id status }
+  }
+`
+const runFields = /* GraphQL */ `
+  fragment RunFields on Run {
+    id status output lastSeq
+    error { code message }
+    requirements { ...RequirementFields }
+    toolCalls(first: 100) { edges { node { ...CallFields } } }
+    approvals(first: 100) { edges { node { ...ApprovalFields } } }
+  }
+  ${requirementFields} ${callFields} ${approvalFields}
+`
+
+export const startRun = /* GraphQL */ `
+  mutation ($input: StartRunInput!) {
+    startRun(input: $input) { __typename ... on StartRunSuccess { run { ...RunFields } } ... on UserError { message } }
+  }
+  ${runFields}
+`
+export const continueRun = /* GraphQL */ `
+  mutation ($input: ContinueRunInput!) {
+    continueRun(input: $input) {
+      __typename
+      ... on ContinueRunSuccess { run { ...RunFields } }
+      ... on ApprovalPendingError { pending { id } missing }
+      ... on AnswerRequiredError { requirements { callId } }
+      ... on InvalidInputError { issues { path message } }
+      ... on UserError { message }
+    }
+  }
+  ${runFields}
+`
+export const cancelRun = /* GraphQL */ `
+  mutation ($input: CancelRunInput!) {
+    cancelRun(input: $input) {
+      __typename
+      ... on CancelRunSuccess { run { ...RunFields } }
+      ... on RunStateError { run { id status } }
+      ... on UserError { message }
+    }
+  }
+  ${runFields}
+`
+export const resolveApproval = /* GraphQL */ `
+  mutation ($input: ResolveApprovalInput!) {
+    resolveApproval(input: $input) {
+      __typename
+      ... on ResolveApprovalSuccess { approval { ...ApprovalFields } run { id } }
+      ... on ApprovalConflictError { approval { ...ApprovalFields } }
+      ... on InvalidInputError { issues { path message } }
+      ... on UserError { message }
+    }
+  }
+  ${approvalFields}
+`
+export const run = /* GraphQL */ `
+  query ($id: ID!) { run(id: $id) { ...RunFields } }
+  ${runFields}
+`
+export const approval = /* GraphQL */ `
+  query ($id: ID!) { approval(id: $id) { ...ApprovalFields } }
+  ${approvalFields}
+`
+export const approvals = /* GraphQL */ `
+  query ($filter: ApprovalFilter) { approvals(filter: $filter, first: 100) { edges { node { ...ApprovalFields } } } }
+  ${approvalFields}
+`
+export const rights = /* GraphQL */ `
+  query ($id: ID!) { approval(id: $id) { viewerCanResolve viewerCannotResolveReasons } }
+`
+export const agents = /* GraphQL */ `
+  query { agents { name tools { name pauseKind approvalType inputSchema } } }
+`
+export const pendingApprovals = /* GraphQL */ `
+  subscription ($filter: PendingApprovalFilter) {
+    pendingApprovals(filter: $filter) {
+      __typename
+      ... on PendingApprovalsSnapshot { reason approvals { ...ApprovalFields } }
+      ... on PendingApprovalAdded { approval { ...ApprovalFields } }
+      ... on PendingApprovalChanged { approval { ...ApprovalFields } }
+      ... on PendingApprovalRemoved { approval { ...ApprovalFields } }
+    }
+  }
+  ${approvalFields}
+`
+export const approvalChanges = /* GraphQL */ `
+  subscription ($id: ID!) { approval(id: $id) { id } }
+`
+export const runEvents = /* GraphQL */ `
+  subscription ($runId: ID!, $after: Int) {
+    runEvents(runId: $runId, after: $after) {
+      __typename
+      run { id status }
+      ... on RunStarted { seq }
+      ... on ModelResponded { seq text }
+      ... on ToolCallsProposed { seq toolCalls { ...CallFields } }
+      ... on RunPaused { seq requirements { ...RequirementFields } }
+      ... on RunAnswered { seq }
+      ... on ToolCallsDecided { seq }
+      ... on RunResumed { seq }
+      ... on ToolCallStarted { seq toolCall { id } }
+      ... on ToolCallFinished { seq toolCall { ...CallFields } }
+      ... on RunCompleted { seq output }
+      ... on RunFailed { seq error { code message } }
+      ... on RunCancelled { seq reason }
+    }
+  }
+  ${requirementFields} ${callFields}
+`

@@ -1,0 +1,141 @@
+import { expect, test } from 'vitest'
+import type { ApprovalId } from '../../src/ids.ts'
+import { toJsonText } from '../../src/json.ts'
+import type { ApprovalRecord } from '../../src/store/records.ts'
+import type { Expected, Store } from '../../src/store/store.ts'
+import type { MakeStore } from './contract.ts'
+import { admin, aResolution, aStep, bob, lease, paused } from './records.ts'
+
+const nowhere = 'apr_00000000000000000000000000000000_2_0' as ApprovalId
+
+async function proposed(store: Store, given: Partial<ApprovalRecord> = {}): Promise<ApprovalRecord> {
+  const { ids } = await paused(store, {}, given)
+  const [approval] = await store.approvals.getMany(ids)
+  if (approval === undefined) throw new Error('the approval is not there')
+  return approval
+}
+
+export function approvalContract(makeStore: MakeStore): void {
+  test('a decision is written whole: status, resolution, revision, history and the mark that nobody has heard', async () => {
+    await using store = await makeStore()
+    const approval = await proposed(store)
+    const resolution = aResolution({
+      status: 'REJECTED',
+      message: 'not this one',
+      arguments: toJsonText({ userId: '43' }),
+      fingerprint: 'f2',
+      values: toJsonText({ $where: 'x' }),
+      outcome: { result: toJsonText(null) },
+    })
+    const decided = await store.approvals.decide(approval.id, 'acme', {}, resolution)
+    const change = { revision: 2, at: 3_000, by: admin, action: 'REJECTED' as const, note: 'looks right' }
+    expect(decided).toEqual({
+      won: true,
+      approval: {
+        ...approval,
+        status: 'REJECTED',
+        revision: 2,
+        updatedAt: 3_000,
+        resolution,
+        unheard: true,
+        history: [...approval.history, change],
+      },
+    })
+    expect(await store.approvals.get(approval.id)).toEqual(decided.approval)
+  })
+
+  test('of a thousand decisions at once one wins, and each loser is given what stands', async () => {
+    await using store = await makeStore()
+    const { id } = await proposed(store)
+    const attempts = Array.from({ length: 1_000 }, (_, n) =>
+      store.approvals.decide(
+        id,
+        'acme',
+        {},
+        aResolution({ decisionId: `d${n}`, status: n % 2 ? 'APPROVED' : 'REJECTED' }),
+      ),
+    )
+    const decided = await Promise.all(attempts)
+    const won = decided.filter((one) => one.won)
+    expect(won).toHaveLength(1)
+    for (const { approval } of decided) expect(approval).toEqual(won[0]?.approval)
+    expect(await store.approvals.get(id)).toEqual(won[0]?.approval)
+  })
+
+  test.each<[string, Partial<ApprovalRecord>, Expected, boolean]>([
+    ['the fingerprint that was shown', {}, { fingerprint: 'f1' }, true],
+    ['another fingerprint', {}, { fingerprint: 'f2' }, false],
+    ['the revision that was shown', {}, { revision: 1 }, true],
+    ['another revision', {}, { revision: 2 }, false],
+    ['an open deadline when there is none', {}, { deadline: { is: 'open', at: 3_000 } }, true],
+    ['an open deadline a moment before it', { expiresAt: 3_001 }, { deadline: { is: 'open', at: 3_000 } }, true],
+    ['an open deadline at its very time', { expiresAt: 3_000 }, { deadline: { is: 'open', at: 3_000 } }, false],
+    ['a passed deadline at its very time', { expiresAt: 3_000 }, { deadline: { is: 'passed', at: 3_000 } }, true],
+    ['a passed deadline before it', { expiresAt: 3_001 }, { deadline: { is: 'passed', at: 3_000 } }, false],
+    ['a passed deadline when there is none', {}, { deadline: { is: 'passed', at: 3_000 } }, false],
+  ])('a decision that expects %s', async (_, given, expected, wins) => {
+    await using store = await makeStore()
+    const approval = await proposed(store, given)
+    const { won, approval: after } = await store.approvals.decide(approval.id, 'acme', expected, aResolution())
+    expect(won).toBe(wins)
+    if (!wins) expect(after).toEqual(approval)
+    expect(await store.approvals.get(approval.id)).toEqual(after)
+  })
+
+  test('in another tenant, or under an unknown id, there is nothing to decide', async () => {
+    await using store = await makeStore()
+    const approval = await proposed(store)
+    const missing = { won: false, approval: null }
+    expect(await store.approvals.decide(approval.id, 'other', {}, aResolution())).toEqual(missing)
+    expect(await store.approvals.decide(nowhere, 'acme', {}, aResolution())).toEqual(missing)
+    expect(await store.approvals.get(approval.id)).toEqual(approval)
+  })
+
+  test('what is decided stays', async () => {
+    await using store = await makeStore()
+    const { id } = await proposed(store)
+    const { approval } = await store.approvals.decide(id, 'acme', {}, aResolution())
+    const later = aResolution({ status: 'EXPIRED', cause: 'DEADLINE', decisionId: 'd2' })
+    expect(await store.approvals.decide(id, 'acme', {}, later)).toEqual({ won: false, approval })
+  })
+
+  test('a run with a decision it has not heard of is named until a step says that it has', async () => {
+    await using store = await makeStore()
+    const { run, ids } = await paused(store, {}, {}, {})
+    const other = await paused(store)
+    expect(await store.approvals.unheard(9_000, 10)).toEqual([])
+    for (const id of ids) await store.approvals.decide(id, 'acme', {}, aResolution({ at: 3_000 }))
+    for (const id of other.ids) await store.approvals.decide(id, 'acme', {}, aResolution({ at: 4_000 }))
+    expect(await store.approvals.unheard(3_000, 10)).toEqual([])
+    expect(await store.approvals.unheard(3_001, 10)).toEqual([run.id])
+    expect(await store.approvals.unheard(4_001, 10)).toEqual([run.id, other.run.id])
+    expect(await store.approvals.unheard(4_001, 1)).toHaveLength(1)
+    const taken = await store.runs.claimOrSignal(run.id, lease(5_000))
+    const [first, second] = ids
+    if (taken === null || first === undefined || second === undefined) throw new Error('not set up')
+    const after = await store.runs.step(aStep(taken, { heard: [first] }))
+    expect(await store.approvals.unheard(3_001, 10)).toEqual([run.id])
+    expect(await store.approvals.get(first)).toMatchObject({ status: 'APPROVED', revision: 2, unheard: false })
+    if (after !== null) await store.runs.step(aStep(after, { heard: [second] }))
+    expect(await store.approvals.unheard(9_000, 10)).toEqual([other.run.id])
+  })
+
+  test('many are read at once, and those that are not there are left out', async () => {
+    await using store = await makeStore()
+    const { ids } = await paused(store, {}, {}, {})
+    const approvals = await store.approvals.getMany([...ids, nowhere])
+    expect(approvals.map(({ id }) => id).sort()).toEqual([...ids].sort())
+    expect(await store.approvals.getMany([])).toEqual([])
+    expect(await store.approvals.get(nowhere)).toBeNull()
+  })
+
+  test("a principal's last name is kept, in each tenant for itself", async () => {
+    await using store = await makeStore()
+    const named = (name: string | null, tenant = 'acme') => ({ tenant, id: bob, name })
+    await store.principals.put(named('Bob'))
+    await store.principals.put(named('Robert'))
+    await store.principals.put(named(null, 'other'))
+    expect(await store.principals.getMany('acme', [bob, admin])).toEqual([named('Robert')])
+    expect(await store.principals.getMany('other', [bob])).toEqual([named(null, 'other')])
+  })
+}

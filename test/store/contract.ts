@@ -1,0 +1,21 @@
+import { describe } from 'vitest'
+import type { Store } from '../../src/store/store.ts'
+import { approvalContract } from './contract-approvals.ts'
+import { feedContract } from './contract-feed.ts'
+import { listContract } from './contract-lists.ts'
+import { runContract } from './contract-runs.ts'
+import { stepContract } from './contract-steps.ts'
+
+/** An empty store; what it wrote is gone when it is disposed of. */
+export type MakeStore = () => Promise<Store>
+
+/** What every adapter of the port must do. */
+export function storeContract(name: string, makeStore: MakeStore): void {
+  describe(`the store on ${name}`, () => {
+    describe('runs', () => runContract(makeStore))
+    describe('steps', () => stepContract(makeStore))
+    describe('approvals', () => approvalContract(makeStore))
+    describe('lists', () => listContract(makeStore))
+    describe('the feed and the rest', () => feedContract(makeStore))
+  })
+}
