@@ -127,7 +127,7 @@ async function collect(
   }
   if (!finished) throw new Error("The model's stream ended in the middle.")
   const toolCalls = content.filter((part) => part.type === 'tool-call')
-  return { content: toJsonText(content), text: text === '' ? null : text, toolCalls, usage }
+  return { content: toJsonText(content), text: text === '' ? null : text.toWellFormed(), toolCalls, usage }
 }
 
 type TextBlock = Extract<LanguageModelV4Content, { type: 'text' | 'reasoning' }>

@@ -23,15 +23,13 @@ export async function think(
   const step = state.turns.length
   const onText = (offset: number, delta: string) =>
     hub.tellText({ runId: run.id, step, offset, delta, at: store.now() })
+  const answer = async () => {
+    const answered = await askModel(agent, prompt, { abortSignal, onText })
+    const place = { run, seq: state.seq + 2, now: store.now(), limits: settings.limits, prompt }
+    return { ...answered, proposal: await propose(agent, answered.toolCalls, place) }
+  }
   try {
-    const { content, text, usage, toolCalls } = await askModel(agent, prompt, { abortSignal, onText })
-    const proposal = await propose(agent, toolCalls, {
-      run,
-      seq: lease.state.seq + 2,
-      now: store.now(),
-      limits: settings.limits,
-      prompt,
-    })
+    const { content, text, usage, toolCalls, proposal } = await orAborted(answer(), abortSignal)
     if (abortSignal.aborted) return
     lease.draft({ type: 'model-responded', content, text, usage })
     if (toolCalls.length > 0)
@@ -41,6 +39,19 @@ export async function think(
     if (!(error instanceof ModelFailed)) throw error
     log.warn({ runId: run.id, err: error }, 'The model failed')
     endRun(lease, store.now(), failed('MODEL_ERROR', error.message.toWellFormed()))
+  }
+}
+
+/** The work, or the signal's reason as soon as it aborts: a model or a `when` that ignores it must not hold up a cancel. */
+async function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  const aborted = Promise.withResolvers<never>()
+  const abort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  if (signal.aborted) abort()
+  try {
+    return await Promise.race([work, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 
