@@ -85,13 +85,16 @@ const isPastDeadline = ({ status, expiresAt }: ApprovalRecord, now: number) =>
 const revisionOf = ({ expectedRevision }: ResolveApprovalInput) =>
   expectedRevision == null ? {} : { revision: expectedRevision }
 
-/** With a key, the same attempt has the same id whoever's retry it is; the principal is in it, so that nobody replays another's. */
-const decisionIdFor = ({ tenant, id }: Principal, { approvalId, idempotencyKey }: ResolveApprovalInput): string =>
-  idempotencyKey == null
-    ? randomUUID()
-    : createHash('sha256')
-        .update(JSON.stringify([tenant, id, approvalId, idempotencyKey]))
-        .digest('hex')
+/** With a key, the same decision by the same principal has the same id, whichever retry it is; another decision under it is another. */
+function decisionIdFor(
+  { tenant, id }: Principal,
+  { approvalId, idempotencyKey, decision, note }: ResolveApprovalInput,
+): string {
+  if (idempotencyKey == null) return randomUUID()
+  return createHash('sha256')
+    .update(JSON.stringify([tenant, id, approvalId, idempotencyKey, decision, note ?? null]))
+    .digest('hex')
+}
 
 /** A write whose answer was lost is not a lost decision: the record says whose it is. */
 async function decideOnce(

@@ -48,9 +48,10 @@ export function planContinuation({ run, state, approvals, answers, by }: Situati
   const left = open.filter(({ proposed }) => !decisions.some(({ callId }) => callId === proposed.callId))
   const forApprover = left.filter(isForApprover)
   const missing = forApprover.filter((call) => !recordOf(call, approvals)).map(({ proposed }) => proposed.callId)
+  // By its resolution and not its status: a status that somebody set by hand has decided nothing.
   const pending = forApprover
     .flatMap((call) => recordOf(call, approvals) ?? [])
-    .filter(({ status }) => status === 'PENDING')
+    .filter(({ resolution }) => resolution === null)
   const forRequester = left.filter((call) => !isForApprover(call))
   const waits = missing.length + pending.length > 0
   if (answers.length > 0) return { ok: true, answered: decisions, resume: !waits && forRequester.length === 0 }

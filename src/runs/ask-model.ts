@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import {
   APICallError,
   type LanguageModelV4Content,
@@ -139,7 +140,8 @@ const executedElsewhere = (what: string) =>
     `The model provider ran a tool of its own (${what}), which no approval can guard. Take provider-executed tools from the model's settings.`,
   )
 
+/** Providers throw all sorts of things. */
 function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message
-  return typeof error === 'string' ? error : JSON.stringify(error)
+  if (error instanceof Error) return String(error.message)
+  return typeof error === 'string' ? error : inspect(error, { depth: 3, breakLength: Number.POSITIVE_INFINITY })
 }

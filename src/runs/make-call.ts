@@ -55,7 +55,7 @@ async function wordsFor(call: Call, tool: AgentTool, output: unknown, limit: num
 function messageOf(error: unknown): string {
   let message: string
   try {
-    message = error instanceof Error ? error.message || error.name : String(error)
+    message = String(error instanceof Error ? error.message || error.name : error)
   } catch {
     message = ''
   }

@@ -47,9 +47,8 @@ export function next(state: RunState, around: Surroundings): NextStep {
 }
 
 function hear(calls: readonly Call[], { approvals, now }: Surroundings): NextStep | null {
-  const late = recordsOf(calls, approvals).filter(
-    ({ status, expiresAt }) => status === 'PENDING' && expiresAt !== null && expiresAt <= now,
-  )
+  const records = recordsOf(calls, approvals).map(([, record]) => record)
+  const late = records.filter(({ status, expiresAt }) => status === 'PENDING' && expiresAt !== null && expiresAt <= now)
   if (late.length > 0) return { do: 'expire', approvals: late }
   const heard = heardFrom(calls, approvals)
   return heard.decisions.length > 0 ? { do: 'hear', ...heard } : null
@@ -57,17 +56,24 @@ function hear(calls: readonly Call[], { approvals, now }: Surroundings): NextSte
 
 /** The decisions on record that the journal does not have yet. */
 export function heardFrom(calls: readonly Call[], approvals: Surroundings['approvals']) {
-  const decided = recordsOf(calls, approvals).filter(({ resolution }) => resolution !== null)
-  return { decisions: decided.flatMap((record) => decisionOf(record) ?? []), approvals: decided.map(({ id }) => id) }
+  const decided = recordsOf(calls, approvals).filter(([, { resolution }]) => resolution !== null)
+  return {
+    decisions: decided.flatMap(([call, record]) => decisionOf(call, record) ?? []),
+    approvals: decided.map(([, { id }]) => id),
+  }
 }
 
-const recordsOf = (calls: readonly Call[], approvals: Surroundings['approvals']): ApprovalRecord[] =>
-  calls.filter(isOpen).flatMap(({ proposed }) => (proposed.approvalId && approvals.get(proposed.approvalId)) ?? [])
+const recordsOf = (calls: readonly Call[], approvals: Surroundings['approvals']): [Call, ApprovalRecord][] =>
+  calls.filter(isOpen).flatMap((call) => {
+    const record = call.proposed.approvalId && approvals.get(call.proposed.approvalId)
+    return record ? [[call, record]] : []
+  })
 
-function decisionOf({ callId, revision, resolution }: ApprovalRecord): CallDecision | null {
+/** Of the call that asked for the record, whichever the record names: the gate tells when they are not the same. */
+function decisionOf({ proposed }: Call, { revision, resolution }: ApprovalRecord): CallDecision | null {
   if (!resolution) return null
   const { status, by, message, note, arguments: edited, values, outcome } = resolution
-  return { callId, verdict: status, by, message, note, arguments: edited, values, outcome, revision }
+  return { callId: proposed.callId, verdict: status, by, message, note, arguments: edited, values, outcome, revision }
 }
 
 function goOn(state: RunState, calls: readonly Call[], around: Surroundings): NextStep {

@@ -15,16 +15,22 @@ type Output = LanguageModelV4ToolResultPart['output']
 export function buildPrompt(agent: Agent, history: readonly RunState[], state: RunState): LanguageModelV4Prompt {
   const system: LanguageModelV4Prompt =
     agent.instructions === null ? [] : [{ role: 'system', content: agent.instructions }]
-  return [...system, ...history.flatMap(messagesOf), ...messagesOf(state)]
+  const ids = promptIds()
+  return [...system, ...[...history, state].flatMap((run) => messagesOf(run, ids))]
 }
 
-function messagesOf(state: RunState): LanguageModelV4Message[] {
+type PromptIds = (call: Call) => string
+
+function messagesOf(state: RunState, idOf: PromptIds): LanguageModelV4Message[] {
   const text = state.input?.message ?? ''
-  return [{ role: 'user', content: [{ type: 'text', text }] }, ...state.turns.flatMap(turnMessages)]
+  return [
+    { role: 'user', content: [{ type: 'text', text }] },
+    ...state.turns.flatMap((turn) => turnMessages(turn, idOf)),
+  ]
 }
 
-function turnMessages(turn: Turn): LanguageModelV4Message[] {
-  const ids = promptIds(turn.calls)
+function turnMessages(turn: Turn, idOf: PromptIds): LanguageModelV4Message[] {
+  const ids = new Map<Call | undefined, string>(turn.calls.map((call) => [call, idOf(call)]))
   const calls = turn.calls.values()
   const content = contentOf(turn).flatMap((part) => partOf(part, () => ids.get(calls.next().value)))
   const assistant: LanguageModelV4Message = { role: 'assistant', content }
@@ -43,17 +49,14 @@ function turnMessages(turn: Turn): LanguageModelV4Message[] {
 /** The journal keeps what a provider streamed, which is what this type says. */
 export const contentOf = (turn: Turn) => JSON.parse(turn.content) as LanguageModelV4Content[]
 
-/** The providers' own ids, but ours where one is missing or repeats within the turn: results would be mixed up. */
-function promptIds(calls: readonly Call[]): Map<Call | undefined, string> {
+/** The providers' own ids, but ours where one is missing or stands in the prompt already: results would be mixed up. */
+function promptIds(): PromptIds {
   const seen = new Set<string>()
-  return new Map(
-    calls.map((call) => {
-      const { providerCallId, callId } = call.proposed
-      const id = providerCallId === '' || seen.has(providerCallId) ? callId : providerCallId
-      seen.add(id)
-      return [call, id]
-    }),
-  )
+  return ({ proposed: { providerCallId, callId } }) => {
+    const id = providerCallId === '' || seen.has(providerCallId) ? callId : providerCallId
+    seen.add(id)
+    return id
+  }
 }
 
 function partOf(part: LanguageModelV4Content, nextCallId: () => string | undefined): AssistantPart[] {

@@ -196,10 +196,10 @@ forEachStore(({ serve, database }) => {
     })
 
     const throwing = {
-      'throws': () => {
+      throws: () => {
         throw new Error('Who knows?')
       },
-      'rejects': () => Promise.reject(new Error('Who knows?')),
+      rejects: () => Promise.reject(new Error('Who knows?')),
     }
     test.each(Object.entries(throwing))('P11 the call pauses when it %s', async (_, when) => {
       const { kept, asked, agent } = asking(when)

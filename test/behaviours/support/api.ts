@@ -43,7 +43,7 @@ export async function listApprovals(api: Client, filter: object, as = 'approver-
   return approvals.edges.map(({ node }: AnyData) => node)
 }
 
-type Resolve = { as?: string; decision?: object; [input: string]: unknown }
+export type Resolve = { as?: string; decision?: object; [input: string]: unknown }
 
 /** Approves, unless another decision is given. */
 export async function resolve(api: Client, approvalId: string, { as = 'approver-1', ...input }: Resolve = {}) {

@@ -114,7 +114,7 @@ export const runEvents = /* GraphQL */ `
       ... on ToolCallsProposed { seq toolCalls { ...CallFields } }
       ... on RunPaused { seq requirements { ...RequirementFields } }
       ... on RunAnswered { seq }
-      ... on ToolCallsDecided { seq }
+      ... on ToolCallsDecided { seq toolCalls { id } }
       ... on RunResumed { seq }
       ... on ToolCallStarted { seq toolCall { id } }
       ... on ToolCallFinished { seq toolCall { ...CallFields } }
