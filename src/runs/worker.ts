@@ -22,7 +22,7 @@ export type Worker = {
   adopt(lease: RunLease): void
   /** Takes the lease of a run that waits, for an operation; null when it is not waiting (any more) or stays in other hands. */
   take(id: RunId): Promise<RunLease | null>
-  /** Begins nothing more, gives running tools `graceMs` to end, then tells them to stop; leases are given back. */
+  /** Begins nothing more, gives back the leases. Running tools have half of `graceMs` to end, are then told to stop, and are left behind after the other half. */
   stop(graceMs: number): Promise<void>
 }
 
@@ -247,9 +247,9 @@ export function createWorker(engine: WorkerEngine): Worker {
       const ended = new AbortController()
       const end = quiet().then(() => ended.abort())
       const atMost = (ms: number) => delay(ms, undefined, { signal: ended.signal }).catch(() => {})
-      await atMost(graceMs)
+      await atMost(graceMs / 2)
       abandoning.abort()
-      await atMost(1_000)
+      await atMost(graceMs / 2)
       // A tool that ignores its abortSignal is left behind: its call is on record as started.
       for (const driving of drives()) driving.lose()
       await Promise.race([end, atMost(100)])

@@ -131,7 +131,8 @@ export function createServer(options: ServerOptions): Server {
     const store = opened.use(await openStore(database))
     const hub = opened.use(createHub(store))
     const worker = createWorker({ store, hub, agents, settings, log })
-    opened.defer(() => worker.stop(graceMs / 4))
+    // Less than what `shutDown` waits for, so that the database is closed as well.
+    opened.defer(() => worker.stop(graceMs * 0.4))
     await worker.start()
     resources.use(opened.move())
     engine = { store, hub, worker, agents, settings, log }

@@ -1,0 +1,260 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { defineAgent } from '../../src/agents/define-agent.ts'
+import { scriptedModel } from '../../src/agents/scripted-model.ts'
+import { tool } from '../../src/agents/tool.ts'
+import type { AnyData, Client } from '../support/client.ts'
+import { agentOf, ledger } from './support/agents.ts'
+import {
+  approvalsOf,
+  callsOf,
+  cancel,
+  continueRun,
+  decide,
+  finished,
+  readRun,
+  restart,
+  start,
+  until,
+} from './support/api.ts'
+import * as documents from './support/documents.ts'
+import { forEachStore } from './support/stores.ts'
+
+const inputSchema = z.object({ id: z.string() })
+const call = (name: string, id: string) => ({ call: name, input: { id } })
+const times = (count: number) => Array.from({ length: count }, (_, index) => index)
+
+async function startAny(api: Client, input: object, as = 'requester-1'): Promise<AnyData> {
+  const asked = { agentName: 'agent', message: 'Do it.', ...input }
+  return (await api.data(startWithConflict, { input: asked }, as)).startRun
+}
+const startWithConflict = /* GraphQL */ `
+  mutation ($input: StartRunInput!) {
+    startRun(input: $input) {
+      __typename
+      ... on StartRunSuccess { run { id status lastSeq requestedBy { id } } }
+      ... on IdempotencyConflictError { run { id } }
+      ... on UserError { message }
+    }
+  }
+`
+const allRuns = '{ runs(first: 100) { edges { node { id } } } }'
+
+forEachStore(({ serve }) => {
+  describe('C7 two continueRuns at once, 50 times', () => {
+    const scene = () => {
+      const kept = ledger()
+      const erase = tool({ inputSchema, approval: 'required', execute: kept.enter })
+      const send = tool({ inputSchema, pause: 'confirmation', execute: kept.enter })
+      return { kept, erase, send }
+    }
+    /** One took it, and the other was told so, or got the same run going on. */
+    function expectOneWinner(answers: AnyData[], runId: string) {
+      const successes = answers.filter(({ __typename }) => __typename === 'ContinueRunSuccess')
+      expect(successes.length).toBeGreaterThan(0)
+      for (const answer of answers) expect(['ContinueRunSuccess', 'RunStateError']).toContain(answer.__typename)
+      for (const { run } of successes) expect(run).toMatchObject({ id: runId, status: 'COMPLETED' })
+    }
+
+    test('C7 of an approved call: it runs once', async () => {
+      const { kept, erase, send } = scene()
+      const { agent } = agentOf({ erase, send }, [[call('erase', 'a')]])
+      await using api = await serve({ agents: [agent] })
+      await Promise.all(
+        times(50).map(async () => {
+          const run = await start(api, { resumeMode: 'MANUAL' })
+          await decide(api, approvalsOf(run)[0].id)
+          expectOneWinner(await Promise.all([continueRun(api, run.id), continueRun(api, run.id)]), run.id)
+          expect(await readRun(api, run.id)).toMatchObject({ status: 'COMPLETED' })
+          expect(kept.times(callsOf(run)[0].id)).toBe(1)
+        }),
+      )
+    })
+
+    test('C7 with the same answer: the call runs once, and each run is continued once', async () => {
+      const { kept, erase, send } = scene()
+      const { agent, prompts } = agentOf({ erase, send }, [[call('send', 'a')]])
+      await using api = await serve({ agents: [agent] })
+      for (const _ of times(50)) {
+        const run = await start(api)
+        const answers = callsOf(run).map(({ id }) => ({ callId: id, decision: { approve: {} } }))
+        expectOneWinner(
+          await Promise.all([continueRun(api, run.id, { answers }), continueRun(api, run.id, { answers })]),
+          run.id,
+        )
+        expect(kept.times(callsOf(run)[0].id)).toBe(1)
+      }
+      expect([kept.made.length, prompts.length]).toEqual([50, 100])
+    })
+
+    test('C7 with contrary answers: one of them counts, and who gave it is told', async () => {
+      const { kept, erase, send } = scene()
+      const { agent } = agentOf({ erase, send }, [[call('send', 'a')]])
+      await using api = await serve({ agents: [agent] })
+      await Promise.all(
+        times(50).map(async (n) => {
+          const run = await start(api)
+          const [{ id: callId }] = callsOf(run)
+          const decisions = [{ approve: {} }, { reject: {} }]
+          if (n % 2) decisions.reverse()
+          const both = decisions.map((decision) => continueRun(api, run.id, { answers: [{ callId, decision }] }))
+          const answers = await Promise.all(both)
+          const winners = answers.flatMap(({ __typename }, i) =>
+            __typename === 'ContinueRunSuccess' ? decisions[i] : [],
+          )
+          expect(winners).toHaveLength(1)
+          const approved = 'approve' in (winners[0] ?? {})
+          const over = await readRun(api, run.id)
+          expect(callsOf(over)).toMatchObject([{ status: approved ? 'SUCCEEDED' : 'REJECTED' }])
+          expect(kept.times(callId)).toBe(approved ? 1 : 0)
+        }),
+      )
+    })
+  })
+
+  describe('C15 waitMs', () => {
+    test('C15 returns as soon as the run is paused or over, and not before', async () => {
+      const gates = { a: Promise.withResolvers<null>(), b: Promise.withResolvers<null>() }
+      const entered: string[] = []
+      const hold = tool({
+        inputSchema: z.object({ id: z.enum(['a', 'b']) }),
+        execute({ id }) {
+          entered.push(id)
+          return gates[id].promise
+        },
+      })
+      const erase = tool({ inputSchema, approval: 'required', execute: () => null })
+      const { agent } = agentOf({ hold, erase }, [[call('hold', 'a')], [call('erase', 'x')], [call('hold', 'b')]])
+      await using api = await serve({ agents: [agent] })
+      const key = { idempotencyKey: 'one' }
+      let answered = 0
+      const count = <Value>(value: Value) => {
+        answered += 1
+        return value
+      }
+      const waiting = startAny(api, { ...key, waitMs: 30_000 }).then(count)
+      // Whoever does not wait, or not so long, is told that it runs.
+      const now = await startAny(api, key)
+      expect(now.run).toMatchObject({ status: 'RUNNING' })
+      const began = performance.now()
+      expect((await startAny(api, { ...key, waitMs: 60 })).run).toMatchObject({ id: now.run.id, status: 'RUNNING' })
+      expect(performance.now() - began).toBeGreaterThanOrEqual(55)
+      expect([answered, entered]).toEqual([0, ['a']])
+      gates.a.resolve(null)
+      expect((await waiting).run).toMatchObject({ id: now.run.id, status: 'PAUSED' })
+
+      const approval = approvalsOf(await readRun(api, now.run.id))[0]
+      await decide(api, approval.id)
+      await until(api, now.run.id, 'ToolCallStarted', 3)
+      const over = startAny(api, { ...key, waitMs: 30_000 }).then(count)
+      expect((await startAny(api, { ...key, waitMs: 30 })).run).toMatchObject({ status: 'RUNNING' })
+      expect(answered).toBe(1)
+      gates.b.resolve(null)
+      expect((await over).run).toMatchObject({ status: 'COMPLETED' })
+    })
+
+    test('C15 of a continued run too, and when it is cancelled or fails', async () => {
+      const gate = Promise.withResolvers<null>()
+      const send = tool({
+        inputSchema,
+        pause: 'confirmation',
+        execute: (_, { abortSignal }) => {
+          abortSignal?.addEventListener('abort', () => gate.resolve(null))
+          return gate.promise
+        },
+      })
+      const { agent } = agentOf({ send }, [[call('send', 'a')]])
+      const failing = defineAgent({
+        name: 'failing',
+        maxRetries: 0,
+        model: scriptedModel(() => Promise.reject(new Error('No.'))),
+      })
+      await using api = await serve({ agents: [agent, failing] })
+      const run = await start(api)
+      const answers = callsOf(run).map(({ id }) => ({ callId: id, decision: { approve: {} } }))
+      const waiting = continueRun(api, run.id, { answers })
+      await until(api, run.id, 'ToolCallStarted')
+      await cancel(api, run.id)
+      expect(await waiting).toMatchObject({ run: { status: 'CANCELLED' } })
+      expect(await start(api, { agentName: 'failing' })).toMatchObject({ status: 'FAILED' })
+    })
+
+    test('C15 is from 0 to 30,000', async () => {
+      const { agent } = agentOf({}, [])
+      await using api = await serve({ agents: [agent] })
+      for (const waitMs of [-1, 30_001, 2 ** 31 - 1]) {
+        expect(await startAny(api, { waitMs })).toMatchObject({ __typename: 'InvalidInputError' })
+      }
+      const { errors } = await api.graphql(documents.startRun, {
+        input: { agentName: 'agent', message: 'x', waitMs: 0.5 },
+      })
+      expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
+      expect((await api.data(allRuns)).runs.edges).toEqual([])
+    })
+  })
+
+  describe('C16 the same idempotencyKey', () => {
+    test('C16 two at once, 50 times: one run, worked on once', async () => {
+      const kept = ledger()
+      const look = tool({ inputSchema, execute: kept.enter })
+      const { agent, prompts } = agentOf({ look }, [[call('look', 'a')]])
+      await using api = await serve({ agents: [agent] })
+      const pairs = times(50).map(async (n) => {
+        const input = { idempotencyKey: `key ${n}`, waitMs: 30_000 }
+        const [one, two] = await Promise.all([startAny(api, input), startAny(api, input)])
+        expect([one.__typename, two.__typename]).toEqual(['StartRunSuccess', 'StartRunSuccess'])
+        expect(one.run).toEqual(two.run)
+        expect(one.run.status).toBe('COMPLETED')
+        return one.run.id
+      })
+      const ids = await Promise.all(pairs)
+      expect(new Set(ids).size).toBe(50)
+      expect((await api.data(allRuns)).runs.edges).toHaveLength(50)
+      expect([kept.made.length, new Set(kept.made.map(({ id }) => id)).size, prompts.length]).toEqual([50, 50, 100])
+    })
+
+    test('C16 of another requester or tenant is another run; of the same one it is the first, also after a restart', async () => {
+      const { agent } = agentOf({}, [])
+      await using api = await serve({ agents: [agent] })
+      const input = { idempotencyKey: 'k', metadata: { a: 1, b: { c: 2, d: 3 } }, waitMs: 30_000 }
+      const people = ['requester-1', 'requester-2', 'requester-1@two', 'admin-1']
+      const firsts = await Promise.all(people.map((as) => startAny(api, input, as)))
+      expect(new Set(firsts.map(({ run }) => run.id)).size).toBe(people.length)
+      await restart(api)
+      // How long one waits, and how one writes the same JSON, are no other input.
+      const again = { idempotencyKey: 'k', metadata: { b: { d: 3, c: 2 }, a: 1 }, waitMs: 0 }
+      expect(await Promise.all(people.map((as) => startAny(api, again, as)))).toEqual(firsts)
+    })
+
+    test('C16 with another input is IdempotencyConflictError with the first run, also when both arrive at once', async () => {
+      const { agent } = agentOf({}, [])
+      const other = agentOf({}, [], { name: 'other' }).agent
+      await using api = await serve({ agents: [agent, other] })
+      const first = await startAny(api, { idempotencyKey: 'k' })
+      const changes = [
+        { message: 'Else.' },
+        { agentName: 'other' },
+        { sessionId: 's' },
+        { metadata: {} },
+        { resumeMode: 'MANUAL' },
+      ]
+      for (const change of changes) {
+        expect(await startAny(api, { idempotencyKey: 'k', ...change })).toMatchObject({
+          __typename: 'IdempotencyConflictError',
+          run: { id: first.run.id },
+        })
+      }
+      expect((await api.data(allRuns)).runs.edges).toHaveLength(1)
+      for (const n of times(50)) {
+        const both = ['One.', 'Two.'].map((message) => startAny(api, { idempotencyKey: `at once ${n}`, message }))
+        const answers = await Promise.all(both)
+        expect(answers.map(({ __typename }) => __typename).sort()).toEqual([
+          'IdempotencyConflictError',
+          'StartRunSuccess',
+        ])
+        expect(answers[0]?.run.id).toBe(answers[1]?.run.id)
+        await finished(api, answers[0]?.run.id)
+      }
+    })
+  })
+})
