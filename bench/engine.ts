@@ -36,6 +36,7 @@ export async function engineFigures(bench: Bench): Promise<Figure[]> {
       unit: '×',
       bound: { is: 'at most', value: 5 },
       binds: true,
+      rounds: ratios,
     },
     { name: 'engine: cycles', value: rate(engines), unit: '/s', bound: { is: 'at least', value: 2_000 } },
   ]

@@ -6,6 +6,8 @@ export type Figure = {
   readonly bound?: { readonly is: 'at most' | 'at least'; readonly value: number }
   /** CPU and ratios bind: the bench fails with them. Wall-clock figures are aimed at, what has no bound is there to be read. */
   readonly binds?: true
+  /** The values that `value` is the median of: how far they lie apart tells how noisy the machine was. */
+  readonly rounds?: readonly number[]
 }
 
 export const passes = ({ value, bound }: Figure): boolean =>

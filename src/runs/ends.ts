@@ -12,9 +12,7 @@ export function endRun(lease: RunLease, now: number, ending: Ending): void {
 }
 
 /** However a run ends, none of its approvals stays PENDING, and none is left to be heard. By run, since its journal may be broken. */
-export function settleApprovals(lease: RunLease, now: number): void {
-  if (lease.run.gated) lease.bring({ cancelPending: cancellation(now) })
-}
+export const settleApprovals = (lease: RunLease, now: number): void => lease.bring({ cancelPending: cancellation(now) })
 
 export const failed = (code: FailureCode, message: string): Ending => ({ type: 'failed', code, message })
 

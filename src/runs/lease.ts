@@ -123,15 +123,18 @@ export function holdLease(claimed: RunRecord, loaded: RunState, { store, log, le
     draft = { entries: [], brings: [], from: state.seq }
     if (entries.length === 0 && brings.length === 0 && !release) return false
     const over = isOver(state.status)
+    const head = headOf(run, state, brings, store.now())
+    const cancelPending = brings.find(({ cancelPending }) => cancelPending)?.cancelPending ?? null
     run = await write({
       runId: run.id,
       fence: run.fence,
       seq: from,
       entries,
-      head: headOf(run, state, brings, store.now()),
+      head,
       propose: brings.flatMap(({ propose }) => propose ?? []),
       heard: brings.flatMap(({ heard }) => heard ?? []),
-      cancelPending: brings.find(({ cancelPending }) => cancelPending)?.cancelPending ?? null,
+      // A run that never had an approval has none to look for.
+      cancelPending: head.gated ? cancelPending : null,
       release: over ? { signals: signalsSeen, due: null } : release ? { signals: signalsSeen, due: release.due } : null,
     })
     return run.lease === null

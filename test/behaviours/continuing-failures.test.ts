@@ -5,7 +5,18 @@ import { defineAgent } from '../../src/agents/define-agent.ts'
 import { scriptedModel, turnOf } from '../../src/agents/scripted-model.ts'
 import { tool } from '../../src/agents/tool.ts'
 import { agentOf, heard, ledger } from './support/agents.ts'
-import { approvalsOf, callsOf, continueRun, decide, eventsOf, finished, readRun, restart, start, typesOf } from './support/api.ts'
+import {
+  approvalsOf,
+  callsOf,
+  continueRun,
+  decide,
+  eventsOf,
+  finished,
+  readRun,
+  restart,
+  start,
+  typesOf,
+} from './support/api.ts'
 import { forEachStore } from './support/stores.ts'
 
 const inputSchema = z.object({ id: z.string() })
@@ -26,8 +37,8 @@ forEachStore(({ serve }) => {
       'an Error with a cause': [new Error('Closed.', { cause: new Error('secret') }), 'Closed.'],
       'an Error without a message': [new TypeError(), 'TypeError'],
       'a string': ['Closed.', 'Closed.'],
-      'undefined': [undefined, 'undefined'],
-      'null': [null, 'null'],
+      undefined: [undefined, 'undefined'],
+      null: [null, 'null'],
       'a number': [42, '42'],
       'a cyclic object': [cyclic, /\[object Object\]/],
       'an object without a prototype': [Object.create(null), 'The tool failed without a message.'],
@@ -37,30 +48,38 @@ forEachStore(({ serve }) => {
       'a lone surrogate': [new Error('a\ud800b'), 'a\ufffdb'],
       'a message of 1 MB': [new Error('x'.repeat(1024 * 1024)), /^x{1000,20000}$/],
     }
-    test.each(Object.entries(thrown))('C12 %s gives an error result to the model, and the run goes on', async (_, [what, said]) => {
-      const fail = tool({ inputSchema, approval: 'required', execute: () => Promise.reject(what) })
-      const look = tool({ inputSchema, execute: () => 'seen' })
-      const { agent, prompts } = agentOf({ fail, look }, [[call('fail', 'a'), call('look', 'b')]])
-      await using api = await serve({ agents: [agent] })
-      const run = await start(api)
-      await decide(api, approvalsOf(run)[0].id)
-      const over = await finished(api, run.id)
-      expect(over).toMatchObject({ status: 'COMPLETED', output: 'Done.' })
-      const [failed] = callsOf(over)
-      const message = typeof said === 'string' ? said : expect.stringMatching(said)
-      expect(failed).toMatchObject({ status: 'FAILED', result: null, error: message })
-      const told = heard(prompts[1]).map(({ output }) => output)
-      expect(told).toEqual([{ type: 'error-text', value: failed.error }, { type: 'text', value: 'seen' }])
-      // No stack, no place in our files, no cause.
-      expect(JSON.stringify(prompts[1])).not.toMatch(/ at .*:\d+|\.ts|secret/)
-    })
+    test.each(Object.entries(thrown))(
+      'C12 %s gives an error result to the model, and the run goes on',
+      async (_, [what, said]) => {
+        const fail = tool({ inputSchema, approval: 'required', execute: () => Promise.reject(what) })
+        const look = tool({ inputSchema, execute: () => 'seen' })
+        const { agent, prompts } = agentOf({ fail, look }, [[call('fail', 'a'), call('look', 'b')]])
+        await using api = await serve({ agents: [agent] })
+        const run = await start(api)
+        await decide(api, approvalsOf(run)[0].id)
+        const over = await finished(api, run.id)
+        expect(over).toMatchObject({ status: 'COMPLETED', output: 'Done.' })
+        const [failed] = callsOf(over)
+        const message = typeof said === 'string' ? said : expect.stringMatching(said)
+        expect(failed).toMatchObject({ status: 'FAILED', result: null, error: message })
+        const told = heard(prompts[1]).map(({ output }) => output)
+        expect(told).toEqual([
+          { type: 'error-text', value: failed.error },
+          { type: 'text', value: 'seen' },
+        ])
+        // No stack, no place in our files, no cause.
+        expect(JSON.stringify(prompts[1])).not.toMatch(/ at .*:\d+|\.ts|secret/)
+      },
+    )
 
     test('C12 at once, and not as a promise', async () => {
       const fail = tool({ inputSchema, execute: () => JSON.parse('{') })
       const { agent, prompts } = agentOf({ fail }, [[call('fail', 'a')]])
       await using api = await serve({ agents: [agent] })
       expect(await start(api)).toMatchObject({ status: 'COMPLETED' })
-      expect(heard(prompts[1])).toMatchObject([{ output: { type: 'error-text', value: expect.stringContaining('JSON') } }])
+      expect(heard(prompts[1])).toMatchObject([
+        { output: { type: 'error-text', value: expect.stringContaining('JSON') } },
+      ])
     })
   })
 
@@ -96,7 +115,10 @@ forEachStore(({ serve }) => {
       const run = await start(api)
       await decide(api, approvalsOf(run)[0].id)
       expect(await finished(api, run.id)).toMatchObject({ status: 'COMPLETED', output: 'At last.' })
-      expect([asked, kept.inputs()]).toEqual([[0, 1, 1, 1], [{ id: 'a' }, { id: 'b' }]])
+      expect([asked, kept.inputs()]).toEqual([
+        [0, 1, 1, 1],
+        [{ id: 'a' }, { id: 'b' }],
+      ])
     })
 
     test('C13 then fails the run with the model’s error; continuing it, also over restarts, runs no tool again', async () => {
@@ -107,13 +129,19 @@ forEachStore(({ serve }) => {
       await decide(api, approvalsOf(run)[0].id)
       const failed = await finished(api, run.id)
       expect(failed).toMatchObject({ status: 'FAILED', error: { code: 'MODEL_ERROR', message: 'Overloaded.' } })
-      expect(callsOf(failed).map(({ status, result }) => [status, result])).toEqual([['SUCCEEDED', 'done'], ['SUCCEEDED', 'done']])
+      expect(callsOf(failed).map(({ status, result }) => [status, result])).toEqual([
+        ['SUCCEEDED', 'done'],
+        ['SUCCEEDED', 'done'],
+      ])
       expect(asked).toEqual([0, 1, 1, 1])
 
       const answers = [{ callId: callsOf(failed)[0].id, decision: { approve: {} } }]
       expect(await continueRun(api, run.id, { answers })).toMatchObject({ __typename: 'InvalidInputError' })
       expect(await readRun(api, run.id)).toEqual(failed)
-      expect(await continueRun(api, run.id)).toMatchObject({ __typename: 'ContinueRunSuccess', run: { status: 'FAILED' } })
+      expect(await continueRun(api, run.id)).toMatchObject({
+        __typename: 'ContinueRunSuccess',
+        run: { status: 'FAILED' },
+      })
       await restart(api)
       expect(await continueRun(api, run.id)).toMatchObject({
         __typename: 'ContinueRunSuccess',
@@ -140,7 +168,13 @@ forEachStore(({ serve }) => {
       expect(asked).toEqual([0, 1])
     })
 
-    const odd = { 'undefined': undefined, 'a string': 'Overloaded.', 'a BigInt': 1n, 'a cyclic object': cyclic, 'a symbol': Symbol('x') }
+    const odd = {
+      undefined: undefined,
+      'a string': 'Overloaded.',
+      'a BigInt': 1n,
+      'a cyclic object': cyclic,
+      'a symbol': Symbol('x'),
+    }
     test.each(Object.entries(odd))('C13 with %s is MODEL_ERROR too, and can be continued', async (_, failure) => {
       const { kept, agent } = scene([failure], 0)
       await using api = await serve({ agents: [agent] })

@@ -10,11 +10,11 @@ const nested = (levels: number) => `{"deep":${'['.repeat(levels - 1)}${']'.repea
 const kept: Record<string, [text: string, back?: string]> = {
   'lone surrogates': ['{"a":"x\\ud800y","\\udc00":["\\udfff"]}', '{"a":"x\ufffdy","\ufffd":["\ufffd"]}'],
   'pairs of surrogates': ['{"a":"\\ud83d\\ude42"}'],
-  'NUL': ['{"a":"\\u0000","b\\u0000":"x\\u0000y"}'],
+  NUL: ['{"a":"\\u0000","b\\u0000":"x\\u0000y"}'],
   'control characters': ['{"a":"\\u0001\\u001b[31m\\u007f\\u2028\\u2029\\ufeff"}'],
-  '_bsontype': ['{"_bsontype":"ObjectId","id":"x","nested":{"_bsontype":"Code","code":"while(1);"}}'],
+  _bsontype: ['{"_bsontype":"ObjectId","id":"x","nested":{"_bsontype":"Code","code":"while(1);"}}'],
   '$-keys and dots': ['{"$where":"1","$set":{"status":"APPROVED"},"a.b":{"$ne":null},"":{"":0}}'],
-  '__proto__': ['{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}'],
+  __proto__: ['{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}'],
   'names of every object': ['{"toString":1,"hasOwnProperty":null,"valueOf":"x","toJSON":"y","then":1}'],
   'numbers at the edge': ['{"a":9007199254740991,"b":-9007199254740991,"c":5e-324,"d":-1.5e-7,"e":0.1}'],
   '100 levels': [nested(100)],
@@ -68,7 +68,9 @@ forEachStore(({ serve }) => {
       await using _api = api
       expect(run).toMatchObject({ status: 'COMPLETED' })
       expect([approvalsOf(run), made.made]).toEqual([[], []])
-      expect(heard(prompts[1])).toMatchObject([{ output: { type: 'error-text', value: expect.stringContaining('argument') } }])
+      expect(heard(prompts[1])).toMatchObject([
+        { output: { type: 'error-text', value: expect.stringContaining('argument') } },
+      ])
     })
   })
 
@@ -106,7 +108,7 @@ forEachStore(({ serve }) => {
       'a Map': () => new Map([['a', 1]]),
       'a Set within': () => ({ a: [new Set([1])] }),
       'a Buffer': () => new Uint8Array(3),
-      'NaN': () => ({ a: Number.NaN }),
+      NaN: () => ({ a: Number.NaN }),
       'a function': () => () => 1,
       'a symbol': () => [Symbol('x')],
       'one that stands in itself 2^60 times': shared,
@@ -128,12 +130,18 @@ forEachStore(({ serve }) => {
     })
 
     const plain: Record<string, [() => unknown, unknown]> = {
-      'undefined': [() => undefined, null],
-      'null': [() => null, null],
+      undefined: [() => undefined, null],
+      null: [() => null, null],
       'undefined within': [() => ({ a: undefined, b: [undefined] }), { b: [null] }],
       'a list with holes': [() => Object.assign([], { 2: 1 }), [null, null, 1]],
       'a date': [() => new Date(0), '1970-01-01T00:00:00.000Z'],
-      'an object of a class': [() => new (class { a = 1 })(), { a: 1 }],
+      'an object of a class': [
+        () =>
+          new (class {
+            a = 1
+          })(),
+        { a: 1 },
+      ],
       'minus zero': [() => ({ a: -0 }), { a: 0 }],
       'an empty string': [() => '', ''],
     }

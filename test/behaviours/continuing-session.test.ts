@@ -12,7 +12,11 @@ import { forEachStore } from './support/stores.ts'
 /** Erases what the message says after 'erase', fails at 'fail', and else echoes; what it was sent is kept by message. */
 function scene() {
   const sent = new Map<string, LanguageModelV4Prompt[]>()
-  const erase = tool({ inputSchema: z.object({ id: z.string() }), approval: 'required', execute: ({ id }) => ({ erased: id }) })
+  const erase = tool({
+    inputSchema: z.object({ id: z.string() }),
+    approval: 'required',
+    execute: ({ id }) => ({ erased: id }),
+  })
   const model = scriptedModel((prompt) => {
     const message = messageOf(prompt)
     sent.set(message, [...(sent.get(message) ?? []), structuredClone(prompt)])
@@ -20,7 +24,10 @@ function scene() {
     const [verb, id = ''] = message.split(' ')
     return verb === 'erase' && turnOf(prompt) === 0 ? [{ call: 'erase', input: { id } }] : [{ text: `Re: ${message}` }]
   })
-  return { sent, agent: defineAgent({ name: 'agent', model, tools: { erase }, maxRetries: 0, instructions: 'Be brief.' }) }
+  return {
+    sent,
+    agent: defineAgent({ name: 'agent', model, tools: { erase }, maxRetries: 0, instructions: 'Be brief.' }),
+  }
 }
 
 /** What was said by whom, without the calls. */
@@ -31,7 +38,12 @@ const talk = (prompt: LanguageModelV4Prompt | undefined) =>
       : `${role}: ${content.map((part) => (part.type === 'text' ? part.text : part.type)).join(' ')}`,
   )
 const said = (message: string) => [`user: ${message}`, `assistant: Re: ${message}`]
-const erased = (message: string) => [`user: ${message}`, 'assistant: tool-call', 'tool: tool-result', `assistant: Re: ${message}`]
+const erased = (message: string) => [
+  `user: ${message}`,
+  'assistant: tool-call',
+  'tool: tool-result',
+  `assistant: Re: ${message}`,
+]
 
 forEachStore(({ serve }) => {
   describe('C14 a session', () => {
@@ -97,7 +109,11 @@ forEachStore(({ serve }) => {
       const mine = await start(api, { ...input, as: 'requester-1@two' })
       expect(mine).toMatchObject({ status: 'COMPLETED' })
       expect(talk(sent.get('hello')?.[0])).toEqual(['system: Be brief.', 'user: hello'])
-      const { runs } = await api.data('{ runs(filter: { sessionId: "talk" }) { edges { node { id } } } }', {}, 'admin-1')
+      const { runs } = await api.data(
+        '{ runs(filter: { sessionId: "talk" }) { edges { node { id } } } }',
+        {},
+        'admin-1',
+      )
       expect(runs.edges).toEqual([{ node: { id: run.id } }])
     })
 

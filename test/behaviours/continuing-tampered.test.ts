@@ -75,7 +75,10 @@ forEachStore(({ serve, editEntry }) => {
     }
     async function expectTampered(api: Parameters<typeof finished>[0], runId: string, { kept, prompts }: Scene) {
       const over = await finished(api, runId)
-      expect(over).toMatchObject({ status: 'FAILED', error: { code: 'TAMPERED', message: expect.stringContaining('apr_') } })
+      expect(over).toMatchObject({
+        status: 'FAILED',
+        error: { code: 'TAMPERED', message: expect.stringContaining('apr_') },
+      })
       expect([kept.made.length, prompts.length]).toEqual([0, 1])
       expect(await continueRun(api, runId)).toMatchObject({ __typename: 'RunStateError' })
       expect(await listApprovals(api, { status: ['PENDING'] })).toEqual([])
@@ -88,10 +91,12 @@ forEachStore(({ serve, editEntry }) => {
       const [{ id: approvalId }] = approvalsOf(run)
       editApproval(api.database, approvalId, { arguments: 'DROP' })
       await api.server.approvals.resolve(person('approver-1'), { approvalId, decision: { approve: {} } })
-      await expect.poll(() => api.server.runs.get(person('requester-1'), run.id)).toMatchObject({
-        status: 'FAILED',
-        error: { code: 'TAMPERED' },
-      })
+      await expect
+        .poll(() => api.server.runs.get(person('requester-1'), run.id))
+        .toMatchObject({
+          status: 'FAILED',
+          error: { code: 'TAMPERED' },
+        })
       expect(kept.made).toEqual([])
     })
 
@@ -137,35 +142,45 @@ forEachStore(({ serve, editEntry }) => {
       const run = await start(api)
       const [{ id, fingerprint: shown }] = approvalsOf(run)
       editApproval(api.database, id, { arguments: forged, fingerprint: s.print(forged) })
-      const proposal = (text: string) => text.replaceAll('{\\"id\\":\\"a\\"}', '{\\"id\\":\\"z\\"}').replaceAll(shown, s.print(forged))
+      const proposal = (text: string) =>
+        text.replaceAll('{\\"id\\":\\"a\\"}', '{\\"id\\":\\"z\\"}').replaceAll(shown, s.print(forged))
       await editEntry(String(api.database), run.id, 3, (text) => {
         expect(proposal(text)).not.toBe(text)
         return proposal(text)
       })
       expect(await resolve(api, id)).toMatchObject({ __typename: 'ResolveApprovalSuccess' })
       // Its events cannot be read any more: the chain of the journal is broken, and so it says.
-      await expect.poll(async () => (await api.data(head, { id: run.id }, 'admin-1')).run).toMatchObject({
-        status: 'FAILED',
-        error: { code: 'TAMPERED', message: expect.stringContaining('journal') },
-      })
+      await expect
+        .poll(async () => (await api.data(head, { id: run.id }, 'admin-1')).run)
+        .toMatchObject({
+          status: 'FAILED',
+          error: { code: 'TAMPERED', message: expect.stringContaining('journal') },
+        })
       expect(s.kept.made).toEqual([])
     })
     const head = 'query ($id: ID!) { run(id: $id) { status error { code message } } }'
   })
 
   describe('C10 a decision that nobody made', () => {
-    test.each(['APPROVED', 'REJECTED', 'EXPIRED'])('C10 the status set to %s by hand stays refused: nothing runs', async (status) => {
-      const { kept, agent, prompts } = scene()
-      await using api = await serve({ agents: [agent] })
-      const run = await start(api)
-      const [{ id }] = approvalsOf(run)
-      editApproval(api.database, id, { status, unheard: 1 })
-      await restart(api)
-      expect(await resolve(api, id)).toMatchObject({ __typename: 'ApprovalConflictError' })
-      expect(await continueRun(api, run.id)).toMatchObject({ __typename: 'ApprovalPendingError', pending: [{ id }] })
-      expect(await readRun(api, run.id)).toMatchObject({ status: 'PAUSED', lastSeq: run.lastSeq, requirements: [{ approval: { id } }] })
-      expect([kept.made.length, prompts.length]).toEqual([0, 1])
-    })
+    test.each(['APPROVED', 'REJECTED', 'EXPIRED'])(
+      'C10 the status set to %s by hand stays refused: nothing runs',
+      async (status) => {
+        const { kept, agent, prompts } = scene()
+        await using api = await serve({ agents: [agent] })
+        const run = await start(api)
+        const [{ id }] = approvalsOf(run)
+        editApproval(api.database, id, { status, unheard: 1 })
+        await restart(api)
+        expect(await resolve(api, id)).toMatchObject({ __typename: 'ApprovalConflictError' })
+        expect(await continueRun(api, run.id)).toMatchObject({ __typename: 'ApprovalPendingError', pending: [{ id }] })
+        expect(await readRun(api, run.id)).toMatchObject({
+          status: 'PAUSED',
+          lastSeq: run.lastSeq,
+          requirements: [{ approval: { id } }],
+        })
+        expect([kept.made.length, prompts.length]).toEqual([0, 1])
+      },
+    )
 
     test('C10 a resolution written beside a status that says PENDING does not run the call', async () => {
       const { kept, agent } = scene('a', 'b')
@@ -183,7 +198,9 @@ forEachStore(({ serve, editEntry }) => {
     })
   })
 
-  test('C10 an approval that was made another call’s fails its run, and takes no server down', { timeout: 40_000 }, async () => {
+  test('C10 an approval that was made another call’s fails its run, and takes no server down', {
+    timeout: 40_000,
+  }, async () => {
     await using server = await spawnServer({
       agents: join(import.meta.dirname, 'support/errands.ts'),
       authenticated: true,

@@ -16,7 +16,11 @@ async function execute({ id }: { id: string }) {
 }
 const look = tool({ inputSchema, execute })
 const erase = tool({ inputSchema, approval: 'required', execute })
-const note = tool({ inputSchema, approval: 'required', execute: ({ id }) => appendFileSync(EFFECTS, `${id}\n`) })
+const note = tool({
+  inputSchema,
+  approval: 'required',
+  execute: ({ id }, { toolCallId }) => appendFileSync(EFFECTS, `${id} ${toolCallId}\n`),
+})
 const call = (name: string, id: string) => ({ call: name, input: { id } })
 
 export const agents = [

@@ -1,0 +1,110 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import type { AnyData, Client } from '../support/client.ts'
+import { spawnServer } from '../support/spawn-server.ts'
+import { allPending, followPending, pendingDocument } from './support/pending-client.ts'
+
+const changes = 5_000
+/** Each event has the same 1 KB this often: 60 KB, and 300 MB for all of them. */
+const copies = 60
+const bounded = 96 * 1024 * 1024
+
+const bulkyDocument = `subscription {
+  pendingApprovals(first: 10) {
+    __typename
+    ... on PendingApprovalsSnapshot { reason approvals { id } }
+    ... on PendingApprovalAdded { approval { id ${Array.from({ length: copies }, (_, n) => `a${n}: arguments`).join(' ')} } }
+  }
+}`
+
+/** A WebSocket over a TCP socket that this test can stop reading. */
+async function slowSubscriber(client: Client) {
+  const { hostname, port } = new URL(client.url)
+  const tcp: Socket = connectTcp(Number(port), hostname)
+  const socket = new WebSocket(client.endpoint.replace('http', 'ws'), 'graphql-transport-ws', {
+    createConnection: () => tcp,
+    perMessageDeflate: false,
+  })
+  const events: AnyData[] = []
+  let arrived = () => {}
+  const until = async (holds: (event: AnyData) => boolean) => {
+    while (!events.some(holds)) {
+      await new Promise<void>((resolve) => {
+        arrived = resolve
+      })
+    }
+  }
+  await once(socket, 'open')
+  socket.on('message', (data) => {
+    const { type, payload } = JSON.parse(String(data))
+    events.push(type === 'next' ? payload.data.pendingApprovals : { type })
+    arrived()
+  })
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: 'Bearer approver-1' } }))
+  await until(({ type }) => type === 'connection_ack')
+  socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: bulkyDocument } }))
+  await until(({ reason }) => reason === 'INITIAL')
+  return { tcp, events, until, [Symbol.dispose]: () => socket.terminate() }
+}
+
+/** In bytes, of all that the process has in memory: now, or the most there ever was (VmHWM). */
+const memoryOf = (pid: number, field: 'VmRSS' | 'VmHWM') =>
+  Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+
+const several = `mutation ($input: StartRunInput!) { ${Array.from({ length: 20 }, (_, n) => `r${n}: startRun(input: $input) { __typename }`).join(' ')} }`
+
+async function propose(client: Client, count: number): Promise<void> {
+  const input = { agentName: 'bulky', message: 'Go.' }
+  let left = count / 20
+  const worker = async () => {
+    while (left > 0) {
+      left -= 1
+      await client.data(several, { input }, 'requester-1')
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, worker))
+}
+
+test('W3 a consumer that stops reading costs bounded memory, harms nobody else, and gets a RESYNC when it reads again', { timeout: 90_000 }, async () => {
+  await using server = await spawnServer({
+    agents: join(import.meta.dirname, 'support/held-agents.ts'),
+    authenticated: true,
+  })
+  using slow = await slowSubscriber(server)
+  const other = followPending(server.subscribe(pendingDocument, { first: 10 }, 'approver-1'))
+  const told = () => Object.keys(other.known()).length
+  // Everything is warm, and the slow one has read its share, before memory is looked at.
+  await propose(server, 600)
+  await expect.poll(told, { timeout: 20_000 }).toBe(600)
+  await slow.until(() => slow.events.length > 300)
+  const before = memoryOf(server.pid, 'VmRSS')
+
+  slow.tcp.pause()
+  const read = slow.events.length
+  await propose(server, changes)
+  await expect.poll(told, { timeout: 60_000 }).toBe(600 + changes)
+  expect(memoryOf(server.pid, 'VmHWM') - before).toBeLessThan(bounded)
+  expect(slow.events.length - read).toBeLessThan(200)
+  // The other one had every change, in time: nothing was dropped for it, and it has what the server has.
+  expect(other.snapshots).toEqual(['INITIAL'])
+  expect(other.known()).toEqual(await allPending(server))
+
+  slow.tcp.resume()
+  await slow.until(({ reason }) => reason === 'RESYNC')
+  const resync = slow.events.find(({ reason }) => reason === 'RESYNC')
+  expect(resync.approvals).toHaveLength(10)
+  expect(slow.events.length).toBeLessThan(changes / 2)
+  // And from there on it is told of changes again.
+  await propose(server, 20)
+  const newest = Object.keys(await expectKnown()).at(-1)
+  await slow.until(({ approval }) => approval?.id === newest)
+
+  async function expectKnown() {
+    await expect.poll(told, { timeout: 20_000 }).toBe(600 + changes + 20)
+    return other.known()
+  }
+})
