@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'INVALID_JSON'
   | 'STORE_UNAVAILABLE'
   | 'STORE_IN_USE'
+  | 'STORE_CONFLICT'
   | 'UNSUPPORTED_VERSION'
   | 'TAMPERED'
   | 'NOT_PERMITTED'

@@ -27,7 +27,7 @@ type Budget = { left: number }
 
 function convert(raw: unknown, above: object[], budget: Budget): JsonValue {
   if (--budget.left < 0) throw refused(`it has more than ${maxValues} values`)
-  const value = hasToJson(raw) ? raw.toJSON() : raw
+  const value = unboxed(hasToJson(raw) ? raw.toJSON() : raw)
   switch (typeof value) {
     case 'string':
       return value.isWellFormed() ? value : value.toWellFormed()
@@ -66,6 +66,9 @@ function convertObject(value: object, above: object[], budget: Budget): JsonValu
   // fromEntries defines members, so that a `__proto__` from outside stays data.
   return Object.fromEntries(entries)
 }
+
+const unboxed = (value: unknown) =>
+  value instanceof Number || value instanceof String || value instanceof Boolean ? value.valueOf() : value
 
 const hasToJson = (value: unknown): value is { toJSON(): unknown } =>
   typeof value === 'object' && value !== null && 'toJSON' in value && typeof value.toJSON === 'function'

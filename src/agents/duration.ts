@@ -3,6 +3,10 @@ import type { Duration } from './tool.ts'
 
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
+const longest = 3650 * units.d
+/** What a timer of Node can wait, about 24 days. */
+export const longestTimer = 2 ** 31 - 1
+
 /**
  * A duration in milliseconds.
  *
@@ -11,10 +15,10 @@ const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
 export function milliseconds(duration: Duration): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(typeof duration === 'number' ? `${duration}ms` : duration)
   const value = match ? Number(match[1]) * units[match[2] as keyof typeof units] : Number.NaN
-  if (!(value > 0 && Number.isSafeInteger(Math.round(value)))) {
+  if (!(value >= 1 && value <= longest)) {
     throw new CountersignError(
       'INVALID_DEFINITION',
-      `'${duration}' is no duration: give milliseconds, or a number with ms, s, m, h or d, such as '24h'`,
+      `'${duration}' is no duration: give milliseconds, or a number with ms, s, m, h or d, such as '24h', up to 3650d`,
     )
   }
   return Math.round(value)

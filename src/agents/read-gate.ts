@@ -106,7 +106,8 @@ function readPause(tool: AnyToolDefinition, approval: 'required' | 'audit' | nul
 function readWhen(tool: AnyToolDefinition, asked: Asked | null): Gate['when'] {
   const { when } = tool
   if (when !== undefined && typeof when !== 'function') throw invalid('when is a function of the input')
-  if (typeof asked !== 'function') return (when as Gate['when']) ?? null
+  // `approval: 'required'` laid over a tool of the AI SDK is the stricter of the two: each call pauses.
+  if (typeof asked !== 'function' || (tool.approval !== undefined && !when)) return (when as Gate['when']) ?? null
   if (when) throw invalid('when and a needsApproval function exclude each other: keep one of them')
   return asked
 }

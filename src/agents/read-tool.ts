@@ -1,7 +1,7 @@
 import { CountersignError } from '../errors.ts'
 import { sha256, toJsonText } from '../json.ts'
 import { type AgentTool, type Execute, execute, type ToModelOutput } from './agent.ts'
-import { milliseconds } from './duration.ts'
+import { longestTimer, milliseconds } from './duration.ts'
 import { readInputSchema } from './input-schema.ts'
 import { type AnyToolDefinition, readGate } from './read-gate.ts'
 
@@ -80,10 +80,17 @@ export function readTool(name: string, given: unknown): AgentTool {
     gate: gate && Object.freeze(gate),
     idempotent: tool.idempotent === true,
     destructive: tool.destructive === true,
-    timeoutMs: tool.timeout === undefined ? null : milliseconds(tool.timeout),
+    timeoutMs: readTimeout(tool),
     [execute]: tool.execute.bind(tool) as Execute,
     toModelOutput: typeof tool.toModelOutput === 'function' ? (tool.toModelOutput.bind(tool) as ToModelOutput) : null,
   })
+}
+
+function readTimeout({ timeout }: AnyToolDefinition): number | null {
+  if (timeout === undefined) return null
+  const ms = milliseconds(timeout)
+  if (ms > longestTimer) throw invalid('timeout is at most 24 days')
+  return ms
 }
 
 const invalid = (message: string) => new CountersignError('INVALID_DEFINITION', message)

@@ -1,15 +1,23 @@
 import type { AgentTool } from '../agents/agent.ts'
 import type { InputIssue } from '../agents/input-schema.ts'
-import { byteLength, isJsonObject, type JsonText, type JsonValue, toJson, toJsonText } from '../json.ts'
+import {
+  byteLength,
+  isJsonObject,
+  type JsonObject,
+  type JsonText,
+  type JsonValue,
+  toJson,
+  toJsonText,
+} from '../json.ts'
 
 export type Edited =
   | { readonly ok: true; readonly text: JsonText }
   | { readonly ok: false; readonly issues: readonly InputIssue[] }
 
 /**
- * The arguments an approver wrote, checked by the tool's schema. What they wrote is what runs: the schema's own changes are made to what a
- * model proposes, once, and an approver who edits one field has seen the others as they are. Only what was left out is filled in, and
- * what the schema reads as another type (`'5'` for a coerced number) is taken as it reads it.
+ * The arguments an approver wrote, as the tool's schema reads them. A schema that changes its own output again (`x => x * 2`) is not let
+ * at them twice, since an approver who edits one field has seen the others as they are: then what they wrote is what runs, with what
+ * they left out filled in.
  */
 export async function readEditedArguments(tool: AgentTool, given: unknown, limit: number): Promise<Edited> {
   let value: JsonValue
@@ -25,8 +33,14 @@ export async function readEditedArguments(tool: AgentTool, given: unknown, limit
   const unknown = unknownMembers(value, parsed.value, at)
   if (unknown.length > 0)
     return { ok: false, issues: unknown.map((path) => ({ path, message: 'The tool has no such parameter.' })) }
-  const text = toJsonText(completed(value, parsed.value))
+  const text = toJsonText((await isSettled(tool, parsed.value)) ? parsed.value : completed(value, parsed.value))
   return byteLength(text) <= limit ? { ok: true, text } : refuse(`The arguments are longer than ${limit} bytes.`)
+}
+
+/** Whether the schema leaves its own output as it is. One that does not (`x => x * 2`) has changed this call already, when it was proposed. */
+async function isSettled(tool: AgentTool, value: JsonObject): Promise<boolean> {
+  const again = await tool.schema.parse(value)
+  return again.ok && toJsonText(again.value) === toJsonText(value)
 }
 
 const at = ['approve', 'arguments']

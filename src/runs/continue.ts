@@ -9,6 +9,7 @@ import type { ApprovalRecord } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 import { planContinuation, stateError } from './answers.ts'
 import { isOpen, presentCalls, type RunState } from './fold.ts'
+import { LeaseLost } from './lease.ts'
 import { loadState } from './load.ts'
 import { heardFrom } from './next.ts'
 import { checkWait } from './start.ts'
@@ -52,6 +53,10 @@ export async function continueRun(
     if (plan.answered.length > 0) lease.draft({ type: 'answered', by: principal.id, decisions: [...plan.answered] })
     if (plan.resume) lease.draft({ type: 'resumed' })
     await lease.flush()
+  } catch (error) {
+    if (!(error instanceof LeaseLost)) throw error
+    const present = (await store.runs.get(run.id)) ?? run
+    return stateError(present, present)
   } finally {
     // The worker goes on, or finds that the run waits (for others, or because nothing was applied) and lets go.
     worker.adopt(lease)

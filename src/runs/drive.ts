@@ -8,7 +8,7 @@ import type { ApprovalId, CallId } from '../ids.ts'
 import type { ApprovalRecord } from '../store/records.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, endRun, failed, settleApprovals } from './ends.ts'
-import { type Call, isOpen, presentCalls, type RunState } from './fold.ts'
+import { type Call, isOpen, isOver, presentCalls } from './fold.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
 import { makeCall } from './make-call.ts'
 import { next } from './next.ts'
@@ -30,6 +30,7 @@ export type Drive = {
   renew(): Promise<void>
   /** The last journal entry that is known to be written. */
   seq(): number
+  fence(): number
 }
 
 export type DriveOptions = {
@@ -53,7 +54,8 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
   let unseen = look
   let changed = Promise.withResolvers<void>()
   let background: unknown = null
-  const prompts = createPrompts(store)
+  let broken = false
+  const prompts = createPrompts(store, settings.limits.transcript)
 
   const poke = () => {
     unseen = true
@@ -119,9 +121,9 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
         return false
       case 'pause':
         lease.draft({ type: 'paused' })
-        return giveUp(nextDeadline(lease.state))
+        return giveUp(nextDeadline())
       case 'wait-outside':
-        return giveUp(nextDeadline(lease.state))
+        return giveUp(nextDeadline())
       case 'wait-here':
         await lease.flush()
         if (!unseen) await somethingChanges()
@@ -131,6 +133,17 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
       case 'dispatch':
         return dispatchAll(step.calls, step.resume)
     }
+  }
+
+  /** When a paused run must be looked at again: the first deadline of what it waits for. A record that is gone has none. */
+  function nextDeadline(): number | null {
+    const deadlines = presentCalls(lease.state)
+      .filter(isOpen)
+      .flatMap(({ proposed: { approvalId, expiresAt } }) => {
+        const known = approvalId !== null && approvals.has(approvalId)
+        return expiresAt !== null && (known || expiresAt > store.now()) ? [expiresAt] : []
+      })
+    return deadlines.length > 0 ? Math.min(...deadlines) : null
   }
 
   /** Lets go unless a signal came since the record was read; then looks again. */
@@ -175,6 +188,8 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
         return { call, tool, admission: await admit(call, lease.run, tool, store, lease.isHeld) }
       }),
     )
+    // What came while the gate was asked, perhaps a cancel, is looked at first; the permits lapse.
+    if (unseen) return false
     if (resume) lease.draft({ type: 'resumed' })
     for (const { call, tool, admission } of admissions) {
       const { callId } = call.proposed
@@ -191,20 +206,36 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
     }
     for (const { call } of admitted) lease.draft({ type: 'call-started', callId: call.proposed.callId })
     await lease.flush()
+    if (lease.run.cancelRequested) {
+      // It was committed before these calls were on record, so it wins.
+      const outcome = { error: 'The call did not run: the run was cancelled.' }
+      for (const { call } of admitted)
+        lease.draft({ type: 'call-finished', callId: call.proposed.callId, outcome, modelOutput: null })
+      return false
+    }
     for (const { call, tool, permit } of admitted)
       inBackground(perform(call, tool, permit, prompt), call.proposed.callId)
     return false
   }
 
   async function perform(call: Call, tool: AgentTool, permit: Permit, prompt: LanguageModelV4Prompt): Promise<void> {
-    lease.draft(
-      await makeCall(call, tool, settings.limits.result, () =>
-        dispatch(permit, { abortSignal: calling.signal, prompt }),
-      ),
-    )
+    // A tool that blocked the process, or its being stopped, may have outlasted the lease: the call is on record, so it is made.
+    while (!lease.isHeld()) await renewed()
+    const make = () => dispatch(permit, { abortSignal: calling.signal, prompt })
+    lease.draft(await makeCall(call, tool, { limit: settings.limits.result, abortSignal: calling.signal }, make))
     running.delete(call.proposed.callId)
     changed.resolve()
     await lease.flush()
+  }
+
+  /** @throws LeaseLost */
+  async function renewed() {
+    try {
+      if (await lease.renew()) poke()
+    } catch (error) {
+      if (!(error instanceof CountersignError && error.code === 'STORE_UNAVAILABLE')) throw error
+      await delay(pauseAfterStoreError)
+    }
   }
 
   /** Nothing new is begun; what waits for nobody's tool is left to whoever comes next, at once. */
@@ -222,7 +253,8 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
     for (let released = false; !released; ) {
       if (background !== null) throw background
       if (stopping.aborted) return handOver()
-      if (unseen) await lookAround()
+      // A run that is being failed looks at nothing any more: what it would read may be what failed it.
+      if (unseen && !broken) await lookAround()
       else released = await takeStep()
     }
   }
@@ -241,17 +273,23 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
           abortAll('The lease of the run is lost.')
           return
         }
-        // Nothing is half done: what was drafted is written by the next flush, what was read is read again.
-        unseen = true
         const passes = error instanceof CountersignError && error.code === 'STORE_UNAVAILABLE'
-        if (passes) await delay(pauseAfterStoreError, undefined, { signal: stopping }).catch(() => {})
-        else await failInternally(error)
+        if (passes) {
+          // Nothing is half done: what was drafted is written by the next flush, what was read is read again.
+          unseen = true
+          await delay(pauseAfterStoreError, undefined, { signal: stopping }).catch(() => {})
+        } else {
+          log.error({ runId: lease.run.id, err: error }, 'A run failed for a reason nobody expected')
+          // Not even its failure could be written: the lease runs out, and the sweep tries again.
+          if (broken || isOver(lease.state.status)) return
+          await failInternally()
+        }
       }
     }
   }
 
-  async function failInternally(error: unknown) {
-    log.error({ runId: lease.run.id, err: error }, 'A run failed for a reason nobody expected')
+  async function failInternally() {
+    broken = true
     abortAll('The run failed.')
     await allQuiet()
     endRun(
@@ -291,16 +329,9 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
       }
     },
     seq: () => lease.run.seq,
+    fence: () => lease.run.fence,
   }
 }
 
 const unknownOutcome = (calls: readonly Call[]) =>
   `The process died while it made ${calls.map(({ proposed }) => `${proposed.toolName} (${proposed.callId})`).join(', ')}: nobody knows whether it happened, so it is not made again. Look at the other side.`
-
-/** When a paused run must be looked at again: the first deadline of what it waits for. */
-function nextDeadline(state: RunState): number | null {
-  const deadlines = presentCalls(state)
-    .filter(isOpen)
-    .flatMap(({ proposed }) => proposed.expiresAt ?? [])
-  return deadlines.length > 0 ? Math.min(...deadlines) : null
-}

@@ -1,5 +1,5 @@
 import type { CallId, PrincipalId } from '../ids.ts'
-import { sha256 } from '../json.ts'
+import { byteLength, sha256 } from '../json.ts'
 import type { HistoryRef, RunFailure, RunStatus } from '../store/records.ts'
 import type { CallDecision, CallOutcome, Entry, EntryOf, ProposedCall } from './journal.ts'
 
@@ -144,3 +144,14 @@ export const isUnderWay = (call: Call): boolean => call.startedAt !== null && ca
 
 /** The arguments a call runs with: as its approver edited them, else as proposed. */
 export const argumentsOf = (call: Call) => call.decision?.arguments ?? call.proposed.arguments
+
+/** How much of the prompt a run takes, in bytes. */
+export const transcriptSize = ({ input, turns }: RunState): number =>
+  turns.reduce(
+    (sum, { content, calls }) => sum + byteLength(content) + calls.reduce((all, call) => all + sizeOf(call), 0),
+    byteLength(input?.message ?? ''),
+  )
+
+const sizeOf = ({ outcome, modelOutput }: Call): number =>
+  (outcome ? byteLength('result' in outcome ? outcome.result : outcome.error) : 0) +
+  (modelOutput ? byteLength(modelOutput) : 0)

@@ -96,10 +96,12 @@ export function holdLease(claimed: RunRecord, loaded: RunState, { store, log, le
           unknown && (await isWritten(step)) ? await store.runs.get(step.runId) : await store.runs.step(step)
         // What was written before somebody else's claim stands; the right to go on does not.
         if (written?.fence === step.fence) return written
+        // A write that was late may have come in between the look and the second try.
+        if (written === null && unknown && (await isWritten(step))) continue
         throw lost()
       } catch (error) {
         if (error instanceof LeaseLost) throw error
-        if (!(error instanceof CountersignError)) {
+        if (!(error instanceof CountersignError && error.code === 'STORE_UNAVAILABLE')) {
           stopped.abort('broken')
           throw error
         }

@@ -1,7 +1,8 @@
 import type { AgentTool } from '../agents/agent.ts'
-import { byteLength, type JsonText, readJsonObject, toJsonText } from '../json.ts'
+import { byteLength, isJsonObject, type JsonText, type JsonValue, readJsonObject, toJson, toJsonText } from '../json.ts'
 import { argumentsOf, type Call } from './fold.ts'
 import type { CallOutcome, EntryOf } from './journal.ts'
+import { orAborted } from './or-aborted.ts'
 
 const longestError = 10_000
 
@@ -11,7 +12,7 @@ type Finished = Pick<EntryOf<'call-finished'>, 'type' | 'callId' | 'outcome' | '
 export async function makeCall(
   call: Call,
   tool: AgentTool,
-  limit: number,
+  { limit, abortSignal }: { limit: number; abortSignal: AbortSignal },
   make: () => Promise<unknown>,
 ): Promise<Finished> {
   const finished = { type: 'call-finished' as const, callId: call.proposed.callId }
@@ -22,7 +23,11 @@ export async function makeCall(
     return { ...finished, outcome: { error: messageOf(error) }, modelOutput: null }
   }
   const outcome = recorded(result, limit)
-  return { ...finished, outcome, modelOutput: 'result' in outcome ? await wordsFor(call, tool, result, limit) : null }
+  return {
+    ...finished,
+    outcome,
+    modelOutput: 'result' in outcome ? await wordsFor(call, tool, result, limit, abortSignal) : null,
+  }
 }
 
 function recorded(result: unknown, limit: number): CallOutcome {
@@ -35,21 +40,30 @@ function recorded(result: unknown, limit: number): CallOutcome {
   }
 }
 
-/** The tool's own words for the model. They are a convenience: when they fail the model gets the result itself. */
-async function wordsFor(call: Call, tool: AgentTool, output: unknown, limit: number): Promise<JsonText | null> {
+/** The tool's own words for the model. They are a convenience: when they fail, or do not come, the model gets the result itself. */
+async function wordsFor(
+  call: Call,
+  tool: AgentTool,
+  output: unknown,
+  limit: number,
+  signal: AbortSignal,
+): Promise<JsonText | null> {
   if (!tool.toModelOutput) return null
   try {
-    const words = await tool.toModelOutput({
-      toolCallId: call.proposed.callId,
-      input: readJsonObject(argumentsOf(call)),
-      output,
-    })
+    const input = readJsonObject(argumentsOf(call))
+    const asked = tool.toModelOutput({ toolCallId: call.proposed.callId, input, output })
+    const words = toJson(await orAborted(asked, AbortSignal.any([signal, AbortSignal.timeout(patience)])))
     const text = toJsonText(words)
-    return byteLength(text) <= limit ? text : null
+    return isOutput(words) && byteLength(text) <= limit ? text : null
   } catch {
     return null
   }
 }
+
+const patience = 10_000
+/** LanguageModelV4ToolResultOutput's. */
+const outputTypes = ['text', 'json', 'execution-denied', 'error-text', 'error-json', 'content']
+const isOutput = (words: JsonValue) => isJsonObject(words) && outputTypes.includes(String(words.type))
 
 /** The message and no stack: the model may repeat what it hears. */
 function messageOf(error: unknown): string {

@@ -5,7 +5,7 @@ import type {
   LanguageModelV4ToolResultPart,
 } from '@ai-sdk/provider'
 import type { Agent } from '../agents/agent.ts'
-import { parseJson, readJson } from '../json.ts'
+import { isJsonObject, parseJson, readJson } from '../json.ts'
 import { argumentsOf, type Call, type RunState, type Turn } from './fold.ts'
 
 type AssistantPart = Extract<LanguageModelV4Message, { role: 'assistant' }>['content'][number]
@@ -34,7 +34,7 @@ function turnMessages(turn: Turn, idOf: PromptIds): LanguageModelV4Message[] {
   const calls = turn.calls.values()
   const content = contentOf(turn).flatMap((part) => partOf(part, () => ids.get(calls.next().value)))
   const assistant: LanguageModelV4Message = { role: 'assistant', content }
-  if (turn.calls.length === 0) return [assistant]
+  if (turn.calls.length === 0) return content.length > 0 ? [assistant] : []
   const results = turn.calls.map(
     (call): LanguageModelV4ToolResultPart => ({
       type: 'tool-result',
@@ -65,6 +65,8 @@ function partOf(part: LanguageModelV4Content, nextCallId: () => string | undefin
   switch (part.type) {
     case 'text':
     case 'reasoning':
+      // Providers refuse empty text; reasoning without text carries its signature.
+      if (part.text === '' && !providerMetadata) return []
       return [{ type: part.type, text: part.text, ...options }]
     case 'tool-call':
       return [
@@ -92,7 +94,8 @@ function partOf(part: LanguageModelV4Content, nextCallId: () => string | undefin
 /** Providers want an object; for input that cannot be read (or is nested without end), the result says what was wrong with it. */
 function inputOf(input: string): unknown {
   try {
-    return parseJson(input)
+    const value = parseJson(input)
+    return isJsonObject(value) ? value : {}
   } catch {
     return {}
   }

@@ -1,11 +1,12 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { Agent } from '../agents/agent.ts'
+import type { HistoryRef } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
-import type { RunState } from './fold.ts'
+import { type RunState, transcriptSize } from './fold.ts'
 import { loadState } from './load.ts'
 import { buildPrompt } from './prompt.ts'
 
-/** The prompts of one run while it is worked on: the session's earlier runs are read once. */
+/** The prompts of one run while it is worked on: the session's earlier runs are read once, up to `limit` bytes of them. */
 export type Prompts = {
   /** For the next model call. */
   forModel(agent: Agent, state: RunState): Promise<LanguageModelV4Prompt>
@@ -13,13 +14,13 @@ export type Prompts = {
   forCalls(agent: Agent, state: RunState): Promise<LanguageModelV4Prompt>
 }
 
-export function createPrompts(store: Store): Prompts {
+export function createPrompts(store: Store, limit: number): Prompts {
   let history: Promise<readonly RunState[]> | null = null
   let last: { readonly turns: number; readonly prompt: LanguageModelV4Prompt } | null = null
 
   async function promptOf(agent: Agent, state: RunState) {
     if (last?.turns === state.turns.length) return last.prompt
-    history ??= Promise.all((state.input?.history ?? []).map(({ runId, seq }) => loadState(store, runId, seq)))
+    history ??= loadHistory(store, state.input?.history ?? [], limit)
     const earlier = await history.catch((error) => {
       history = null
       throw error
@@ -31,4 +32,17 @@ export function createPrompts(store: Store): Prompts {
     forModel: promptOf,
     forCalls: (agent, state) => promptOf(agent, { ...state, turns: state.turns.slice(0, -1) }),
   }
+}
+
+/** The newest runs that fit into `limit` bytes together, oldest first: finished runs do not change, so a later owner finds the same. */
+async function loadHistory(store: Store, history: readonly HistoryRef[], limit: number): Promise<readonly RunState[]> {
+  const loaded: RunState[] = []
+  let left = limit
+  for (const { runId, seq } of history.toReversed()) {
+    const state = await loadState(store, runId, seq)
+    left -= transcriptSize(state)
+    if (left < 0) break
+    loaded.unshift(state)
+  }
+  return loaded
 }

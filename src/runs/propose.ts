@@ -5,7 +5,7 @@ import type { Limits } from '../engine.ts'
 import { approvalIdOf, callId as makeCallId } from '../ids.ts'
 import { byteLength, isJsonObject, type JsonObject, type JsonText, parseJson, toJsonText } from '../json.ts'
 import type { ApprovalRecord, RunRecord } from '../store/records.ts'
-import type { ModelAnswer } from './ask-model.ts'
+import type { ModelAnswer } from './collect-answer.ts'
 import type { ProposedCall } from './journal.ts'
 import { answerSchema } from './view.ts'
 
@@ -22,19 +22,23 @@ type Where = {
 
 /** Reads the calls that a model asked for: each is valid and perhaps needs somebody's word, or it is told what is wrong with it. */
 export async function propose(agent: Agent, asked: ModelAnswer['toolCalls'], where: Where): Promise<Proposal> {
-  const proposals = await Promise.all(
-    asked.map((call, index) => proposeOne(agent, call, makeCallId(where.run.id, where.seq, index), where)),
-  )
+  const proposals = await Promise.all(asked.map((call, index) => proposeOne(agent, call, index, where)))
   return { calls: proposals.map(({ call }) => call), approvals: proposals.flatMap(({ approval }) => approval ?? []) }
 }
 
 type Asked = ModelAnswer['toolCalls'][number]
 type One = { readonly call: ProposedCall; readonly approval: ApprovalRecord | null }
 
-async function proposeOne(agent: Agent, asked: Asked, callId: ProposedCall['callId'], where: Where): Promise<One> {
+async function proposeOne(agent: Agent, asked: Asked, index: number, where: Where): Promise<One> {
+  const callId = makeCallId(where.run.id, where.seq, index)
+  const isTooMany = index >= mostCalls
   const base = { callId, providerCallId: asked.toolCallId.toWellFormed(), toolName: asked.toolName.toWellFormed() }
   const tool = agent.tools.get(asked.toolName)
-  const read = tool ? await readArguments(tool, asked.input, where.limits) : unknownTool(agent, asked.toolName)
+  const read = isTooMany
+    ? tooMany
+    : tool
+      ? await readArguments(tool, asked.input, where.limits)
+      : unknownTool(agent, asked.toolName)
   if (!tool || 'invalid' in read) {
     const { invalid, given } = 'invalid' in read ? read : { invalid: 'There is no such tool.', given: undefined }
     const nothing = { inputSchema: null, fingerprint: null, when: 'not-asked' as const }
@@ -68,6 +72,12 @@ type Read =
   | { readonly value: JsonObject; readonly text: JsonText }
   | { readonly invalid: string; readonly given?: JsonText }
 
+/** Of one answer: each is a record to decide, and every decision looks at all that are open. */
+const mostCalls = 128
+const tooMany: Read = {
+  invalid: `The call was not made: at most ${mostCalls} calls at once. Ask again for the others.`,
+}
+
 const unknownTool = (agent: Agent, name: string): Read => ({
   invalid: `There is no tool '${name.toWellFormed().slice(0, 100)}'. The tools are: ${[...agent.tools.keys()].join(', ') || 'none'}.`,
 })
@@ -98,7 +108,8 @@ async function askWhen(tool: AgentTool, input: JsonObject, options: WhenOptions)
   if (!tool.gate?.when) return 'not-asked'
   try {
     // Its own copy: what is recorded and shown is not what a condition may have changed.
-    return (await tool.gate.when(structuredClone(input), options)) ? 'yes' : 'no'
+    // Only a plain no is one: a condition that says nothing has not freed the call.
+    return (await tool.gate.when(structuredClone(input), options)) === false ? 'no' : 'yes'
   } catch {
     return 'threw'
   }

@@ -1,11 +1,12 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { Agent } from '../agents/agent.ts'
 import type { Engine } from '../engine.ts'
-import { byteLength } from '../json.ts'
-import { askModel, ModelFailed } from './ask-model.ts'
+import { askModel } from './ask-model.ts'
+import { ModelFailed } from './collect-answer.ts'
 import { endRun, failed } from './ends.ts'
-import type { Call, RunState } from './fold.ts'
+import { type RunState, transcriptSize } from './fold.ts'
 import type { RunLease } from './lease.ts'
+import { orAborted } from './or-aborted.ts'
 import { propose } from './propose.ts'
 
 /** Asks the model for its next answer and drafts it, with the calls it proposes and their approvals; or drafts the run's failure. */
@@ -24,7 +25,7 @@ export async function think(
   const onText = (offset: number, delta: string) =>
     hub.tellText({ runId: run.id, step, offset, delta, at: store.now() })
   const answer = async () => {
-    const answered = await askModel(agent, prompt, { abortSignal, onText })
+    const answered = await askModel(agent, prompt, { abortSignal, onText, limit: settings.limits.transcript })
     const place = { run, seq: state.seq + 2, now: store.now(), limits: settings.limits, prompt }
     return { ...answered, proposal: await propose(agent, answered.toolCalls, place) }
   }
@@ -42,28 +43,7 @@ export async function think(
   }
 }
 
-/** The work, or the signal's reason as soon as it aborts: a model or a `when` that ignores it must not hold up a cancel. */
-async function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  const aborted = Promise.withResolvers<never>()
-  const abort = () => aborted.reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  if (signal.aborted) abort()
-  try {
-    return await Promise.race([work, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
+function transcriptProblem(state: RunState, maxSteps: number, limit: number): string | null {
+  if (state.turns.length >= maxSteps) return `The model was asked ${maxSteps} times without coming to an end.`
+  return transcriptSize(state) > limit ? `The run's transcript is longer than ${limit} bytes.` : null
 }
-
-function transcriptProblem({ turns }: RunState, maxSteps: number, limit: number): string | null {
-  if (turns.length >= maxSteps) return `The model was asked ${maxSteps} times without coming to an end.`
-  const size = turns.reduce(
-    (sum, { content, calls }) => sum + byteLength(content) + calls.reduce((all, call) => all + sizeOf(call), 0),
-    0,
-  )
-  return size > limit ? `The run's transcript is longer than ${limit} bytes.` : null
-}
-
-const sizeOf = ({ outcome, modelOutput }: Call): number =>
-  (outcome ? byteLength('result' in outcome ? outcome.result : outcome.error) : 0) +
-  (modelOutput ? byteLength(modelOutput) : 0)

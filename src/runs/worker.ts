@@ -36,6 +36,8 @@ export type Reservation = {
 type WorkerEngine = Omit<Engine, 'worker'>
 const longestSweep = 1_000
 const largestBatch = 16
+/** Above the limit, for runs that are woken: a cancel or a decision must not wait for models that hang. */
+const extraForWoken = 8
 /** A decision this old that its run has not heard of has lost its signal. */
 const unheardMs = 5_000
 
@@ -46,16 +48,18 @@ export function createWorker(engine: WorkerEngine): Worker {
   let reserved = 0
   let backlog = false
   const stopping = new AbortController()
+  const stopped = new AbortController()
+  let sweeping: Promise<void> = Promise.resolve()
   const abandoning = new AbortController()
   const background = new Set<Promise<unknown>>()
 
   const drives = () => [...active.values()].filter((working) => 'poke' in working)
-  const hasRoom = () => active.size + reserved < settings.maxConcurrentRuns && !stopping.signal.aborted
+  const hasRoom = (extra = 0) => active.size + reserved < settings.maxConcurrentRuns + extra && !stopping.signal.aborted
 
   function wake(id: RunId): void {
     const working = active.get(id)
     if (working && 'poke' in working) working.poke()
-    else if (working || !hasRoom()) inBackground(signal(id), 'signalling a run')
+    else if (working || !hasRoom(extraForWoken)) inBackground(signal(id), 'signalling a run')
     else inBackground(claimAndDrive(id), 'waking a run')
   }
 
@@ -107,6 +111,14 @@ export function createWorker(engine: WorkerEngine): Worker {
 
   function go(lease: RunLease, look: boolean) {
     const { id } = lease.run
+    const former = active.get(id)
+    const isOvertaken = former !== undefined && 'poke' in former && former.fence() > lease.run.fence
+    if (isOvertaken || !lease.isHeld()) {
+      // Handed over too late: somebody may have the run already, here or elsewhere.
+      lease.stop()
+      return wake(id)
+    }
+    if (former && 'poke' in former) former.lose()
     const driving = drive({ ...engine, worker }, lease, {
       look,
       stopping: stopping.signal,
@@ -157,20 +169,21 @@ export function createWorker(engine: WorkerEngine): Worker {
   async function sweepForever() {
     let failing = false
     let renewed = performance.now()
-    while (!stopping.signal.aborted) {
+    // Also while stopping: tools that still run keep their lease.
+    while (!stopped.signal.aborted) {
       try {
         if (performance.now() - renewed >= settings.leaseMs / 3) {
           await Promise.all(drives().map((driving) => driving.renew()))
           renewed = performance.now()
         }
         await sweepDue()
-        await sweepUnheard(store.now() - unheardMs)
+        if (!stopping.signal.aborted) await sweepUnheard(store.now() - unheardMs)
         failing = false
       } catch (error) {
         if (!failing) log.warn({ err: error }, 'The sweep for due runs failed; it is tried again.')
         failing = true
       }
-      await delay(Math.min(longestSweep, settings.leaseMs / 6), undefined, { signal: stopping.signal }).catch(() => {})
+      await delay(Math.min(longestSweep, settings.leaseMs / 6), undefined, { signal: stopped.signal }).catch(() => {})
     }
   }
 
@@ -192,7 +205,7 @@ export function createWorker(engine: WorkerEngine): Worker {
   const worker: Worker = {
     async start() {
       await sweepUnheard(store.now())
-      inBackground(sweepForever(), 'sweeping')
+      sweeping = sweepForever()
     },
     wake,
     reserve() {
@@ -253,6 +266,8 @@ export function createWorker(engine: WorkerEngine): Worker {
       // A tool that ignores its abortSignal is left behind: its call is on record as started.
       for (const driving of drives()) driving.lose()
       await Promise.race([end, atMost(100)])
+      stopped.abort()
+      await sweeping
     },
   }
   return worker

@@ -19,7 +19,8 @@ import type {
  * A promise that rejects means "outcome unknown" for a write: read before you believe either way.
  * A promise that resolves is durable: it survives the process and the machine's power.
  *
- * @throws CountersignError STORE_UNAVAILABLE from every method while the database cannot be reached.
+ * @throws CountersignError STORE_UNAVAILABLE from every method while the database cannot be reached; STORE_CONFLICT from a write
+ *   whose new record or entry has an id or a place that is taken.
  */
 export interface Store extends AsyncDisposable {
   /** For people, without credentials: `SQLite 3.50 at ./countersign.db`. */

@@ -91,10 +91,12 @@ test('R4, R5 what the caller expects must be so', async () => {
 })
 
 describe('R4 the same idempotency key', () => {
-  test('gets the first answer again, also with another decision; not for another person or without it', async () => {
+  test('gets the first answer again; not for another decision, another person or without it', async () => {
     await using scene = await waiting()
     const first = await scene.resolve({ idempotencyKey: 'k' })
-    const again = await scene.resolve({ idempotencyKey: 'k', decision: { reject: {} } })
+    const rejecting = await scene.resolve({ idempotencyKey: 'k', decision: { reject: {} } })
+    expect(rejecting.__typename).toBe('ApprovalConflictError')
+    const again = await scene.resolve({ idempotencyKey: 'k' })
     expect(again.__typename).toBe('ResolveApprovalSuccess')
     expect(stands(again).resolution).toEqual(stands(first).resolution)
     const other = person('otto', 'APPROVER')

@@ -24,7 +24,7 @@ const refused: Record<string, string> = {
   'a list': '[1]',
   'a string that holds JSON': '"{}"',
 }
-const wild = 'x\ud800 \u0000 \u202e $where ${x} <b>'
+const wild = 'x\ud800 \u0000 \u202e $where {{x}} <b>'
 const tamed = wild.toWellFormed()
 
 const metadataOf = 'query ($id: ID!) { run(id: $id) { metadata message output sessionId } }'

@@ -19,7 +19,7 @@ const kept: Record<string, [text: string, back?: string]> = {
   'numbers at the edge': ['{"a":9007199254740991,"b":-9007199254740991,"c":5e-324,"d":-1.5e-7,"e":0.1}'],
   '100 levels': [nested(100)],
   '10,000 members': [JSON.stringify(Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`k${n}`, n])))],
-  'SQL and markup': [JSON.stringify({ a: `'; DROP TABLE runs; --`, b: '<script>alert(1)</script>', c: '${x}' })],
+  'SQL and markup': [JSON.stringify({ a: `'; DROP TABLE runs; --`, b: '<script>alert(1)</script>', c: '{{x}}' })],
 }
 const refused: Record<string, string> = {
   'an integer beyond 2^53': '{"a":9007199254740993}',

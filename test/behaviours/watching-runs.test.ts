@@ -24,14 +24,15 @@ function working() {
   return agentOf({ look, erase }, script).agent
 }
 
-/** Up to `limit` of the journal's entries, and whether the subscription completed by itself. */
+/** Up to `limit` of the journal's entries (or to where it pauses, when there is one), and whether the subscription completed by itself. */
 async function take(events: Events<AnyData>, limit = Number.POSITIVE_INFINITY) {
   const entries: AnyData[] = []
   for await (const { data, errors } of events) {
     if (!data) throw new Error(`GraphQL errors: ${JSON.stringify(errors)}`)
     if (data.runEvents.__typename === 'TextDelta') continue
     entries.push(data.runEvents)
-    if (entries.length >= limit) return { entries, completed: false }
+    if (entries.length >= limit || (data.runEvents.__typename === 'RunPaused' && Number.isFinite(limit)))
+      return { entries, completed: false }
   }
   return { entries, completed: true }
 }
@@ -46,6 +47,7 @@ forEachStore(({ serve }) => {
       await using api = await serve({ agents: [working()] })
       const run = await start(api)
       const seen: AnyData[] = []
+      let decided: Promise<unknown> | null = null
       for (let turn = 1, piece = 0; ; piece += 1) {
         const how = piece % 2 ? 'sse' : 'subscribe'
         const after = seen.at(-1)?.seq ?? null
@@ -56,12 +58,15 @@ forEachStore(({ serve }) => {
         const { __typename, requirements } = seen.at(-1)
         if (__typename === 'RunPaused') {
           // The next subscription begins before, after or amid what follows.
-          const decided = decide(api, requirements[0].approval.id)
+          decided = decide(api, requirements[0].approval.id)
           if (turn % 3 !== 1) await decided
-          if (turn % 3 === 0) await until(api, run.id, turn === turns ? 'RunCompleted' : 'RunPaused', turn === turns ? 1 : turn + 1)
+          if (turn % 3 === 0)
+            await until(api, run.id, turn === turns ? 'RunCompleted' : 'RunPaused', turn === turns ? 1 : turn + 1)
           turn += 1
         }
-        if (piece % 5 === 4) await restart(api)
+        if (piece % 5 !== 4) continue
+        await decided
+        await restart(api)
       }
       const over = await finished(api, run.id)
       expect(over).toMatchObject({ status: 'COMPLETED', output: 'Done.' })
@@ -74,7 +79,7 @@ forEachStore(({ serve }) => {
         for (const how of ['sse', 'subscribe'] as const) {
           await using events = api[how]<AnyData>(documents.runEvents, { runId: run.id, after }, 'requester-1')
           const { entries, completed } = await take(events)
-          expect([completed, seqs(entries)]).toEqual([true, upTo(over.lastSeq, after < over.lastSeq ? after : over.lastSeq)])
+          expect([completed, seqs(entries)]).toEqual([true, upTo(over.lastSeq, Math.min(after, over.lastSeq))])
         }
       }
     })
@@ -106,7 +111,10 @@ forEachStore(({ serve }) => {
       await using api = await serve({ agents: [working()] })
       const run = await start(api)
       await using events = api.subscribe(documents.runEvents, { runId: run.id, after: -1 }, 'requester-1')
-      const answer = await events.next().then(({ value }) => value?.errors, (errors) => errors)
+      const answer = await events.next().then(
+        ({ value }) => value?.errors,
+        (errors) => errors,
+      )
       expect(answer).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
     })
   })
@@ -129,7 +137,9 @@ forEachStore(({ serve }) => {
         await decide(api, requirements[0].approval.id)
       }
       const [ws, sse] = await Promise.all(told)
-      expect(ws?.map(({ pendingApprovals }) => pendingApprovals)).toEqual(sse?.map(({ pendingApprovals }) => pendingApprovals))
+      expect(ws?.map(({ pendingApprovals }) => pendingApprovals)).toEqual(
+        sse?.map(({ pendingApprovals }) => pendingApprovals),
+      )
       const [wsRun, sseRun] = await Promise.all(runs.map((events) => take(events)))
       expect(wsRun?.entries.map(own)).toEqual(sseRun?.entries.map(own))
       expect([wsRun?.completed, sseRun?.completed]).toEqual([true, true])
@@ -148,7 +158,9 @@ forEachStore(({ serve }) => {
       await using api = await serve({ agents: [working()] })
       const socket = api.socket('admin-1')
       const watching = socket.iterate({ query: 'subscription { pendingApprovals { __typename } }' })
-      expect((await watching.next()).value).toEqual({ data: { pendingApprovals: { __typename: 'PendingApprovalsSnapshot' } } })
+      expect((await watching.next()).value).toEqual({
+        data: { pendingApprovals: { __typename: 'PendingApprovalsSnapshot' } },
+      })
       const bad = {
         'subscription {': 'GRAPHQL_PARSE_FAILED',
         '}': 'GRAPHQL_PARSE_FAILED',
@@ -159,7 +171,13 @@ forEachStore(({ serve }) => {
         'subscription { runEvents(runId: "x") { at } }': 'NOT_FOUND',
       }
       const fails = Object.entries(bad).map(async ([query, code]) => {
-        const errors = await socket.iterate({ query }).next().then(({ value }) => value?.errors, (thrown) => thrown)
+        const errors = await socket
+          .iterate({ query })
+          .next()
+          .then(
+            ({ value }) => value?.errors,
+            (thrown) => thrown,
+          )
         expect([query, errors]).toMatchObject([query, [{ extensions: { code } }]])
       })
       const viewer = socket.iterate({ query: '{ viewer { principal { id } } }' }).next()
@@ -168,7 +186,9 @@ forEachStore(({ serve }) => {
       await Promise.all(fails)
       expect((await viewer).value).toEqual({ data: { viewer: { principal: { id: 'prn_admin-1' } } } })
       expect((await started).value?.data).toMatchObject({ startRun: { run: { status: 'PAUSED' } } })
-      expect((await watching.next()).value).toEqual({ data: { pendingApprovals: { __typename: 'PendingApprovalAdded' } } })
+      expect((await watching.next()).value).toEqual({
+        data: { pendingApprovals: { __typename: 'PendingApprovalAdded' } },
+      })
       await watching.return?.()
     })
   })

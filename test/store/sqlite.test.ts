@@ -37,7 +37,7 @@ describe('writes that share a transaction', () => {
     ])
     expect(failing).toMatchObject({
       status: 'rejected',
-      reason: { ...unavailable, cause: { code: 'ERR_SQLITE_ERROR' } },
+      reason: { code: 'STORE_CONFLICT', cause: { code: 'ERR_SQLITE_ERROR' } },
     })
     for (const outcome of [before, step, after]) expect(outcome?.status).toBe('fulfilled')
     for (const { id } of runs) expect(await store.runs.get(id)).not.toBeNull()

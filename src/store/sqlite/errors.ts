@@ -17,11 +17,18 @@ export function sqliteFailure(error: unknown): SqliteFailure | null {
   return { code, reason }
 }
 
-/** What the port promises: SQLite's errors are STORE_UNAVAILABLE, a mistake in the caller's program stays what it is. */
+/** SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_ROWID */
+const taken = [1555, 2067, 2579]
+const isTaken = (error: unknown) =>
+  error instanceof Error && 'errcode' in error && taken.includes(Number(error.errcode))
+
+/** What the port promises: STORE_CONFLICT for a place that is taken, STORE_UNAVAILABLE for SQLite's other errors; a mistake in the caller's program stays what it is. */
 export function storeError(error: unknown): unknown {
   const failure = sqliteFailure(error)
   if (failure === null) return error
-  return new CountersignError('STORE_UNAVAILABLE', `The database refused: ${failure.reason}.`, { cause: error })
+  // Trying again will not help; a trigger's refusal, which somebody may lift, is no such conflict.
+  const code = isTaken(error) ? 'STORE_CONFLICT' : 'STORE_UNAVAILABLE'
+  return new CountersignError(code, `The database refused: ${failure.reason}.`, { cause: error })
 }
 
 export const closedError = () => new CountersignError('STORE_UNAVAILABLE', 'The store is closed.')

@@ -46,6 +46,11 @@ export function claimDue(
   limit: number,
   lease: NewLease,
 ): Work<RunRecord[]> {
+  // One row that cannot be read must not keep all others waiting: it is looked at again in an hour.
+  const skip = (id: string) => {
+    sql.run(`UPDATE ${prefix}runs SET wake = ? WHERE id = ?`, lease.now + 3_600_000, id)
+    return []
+  }
   const ready = `SELECT id, wake FROM ${prefix}runs INDEXED BY ${prefix}runs_wake WHERE agent_name = ? AND wake <= ? ORDER BY wake, id LIMIT ?`
   return () =>
     [...new Set(agentNames)]
@@ -53,7 +58,7 @@ export function claimDue(
       .flatMap((name) => sql.rows(ready, name, lease.now, limit))
       .sort((a, b) => Number(a[1]) - Number(b[1]))
       .slice(0, limit)
-      .flatMap(([id]) => runs.get(String(id)) ?? [])
+      .flatMap(([id]) => readable(() => runs.get(String(id))) ?? skip(String(id)))
       .map((run) => {
         const after = claimed(run, lease)
         runs.update(run, after)
@@ -119,4 +124,12 @@ export function readHistory(
 function sessionOwner({ sql, prefix }: Tables, tenant: string, id: string): string | null {
   const row = sql.row(`SELECT owner FROM ${prefix}sessions WHERE tenant = ? AND id = ?`, tenant, id)
   return row === undefined ? null : String(row[0])
+}
+
+function readable<Result>(read: () => Result): Result | null {
+  try {
+    return read()
+  } catch {
+    return null
+  }
 }
