@@ -149,7 +149,7 @@ export function createServer(options: ServerOptions): Server {
     async listen({ port = 4000, host = '127.0.0.1' } = {}) {
       if (open && !isLoopback(host)) throw openBeyondLoopback(host)
       await server.start()
-      const http = createHttpServer((request, response) => {
+      const http = createHttpServer({ shouldUpgradeCallback: wantsWebSocket }, (request, response) => {
         if (!hasUrl(request)) return void response.writeHead(400, { connection: 'close' }).end()
         void activity.track(Promise.resolve(pipeline(request, response)))
       })
@@ -197,6 +197,9 @@ const storeRefusal = (engine: Engine): Promise<string | null> =>
     ),
     new Promise<string>((resolve) => setTimeout(resolve, 2_000, 'the database does not answer').unref()),
   ])
+
+/** Any other protocol that a client offers to go on with (curl's h2c) may be ignored, and the request answered: RFC 9110, 7.8. */
+const wantsWebSocket = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket'
 
 /** Host and path come as they were sent; what makes no URL together would be answered with a stack trace. */
 const hasUrl = ({ headers, url }: IncomingMessage) => URL.canParse(`http://${headers.host ?? 'localhost'}${url}`)

@@ -1,0 +1,36 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import { agents } from '../support/echo-agents.ts'
+import { testServer } from '../support/test-server.ts'
+
+/** What comes back for a request as it goes over the wire. */
+async function raw(url: string, lines: string[], body: string): Promise<string> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  await once(socket, 'connect')
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`)
+  return text(socket)
+}
+
+test('an offer to go on with HTTP/2 is ignored, and the request answered', async () => {
+  await using api = await testServer({ agents })
+  const body = '{"query":"{ viewer { tenant } }"}'
+  const answer = await raw(
+    api.url,
+    [
+      'POST /graphql HTTP/1.1',
+      `Host: ${new URL(api.url).host}`,
+      'Authorization: Bearer requester-1',
+      'Content-Type: application/json',
+      `Content-Length: ${body.length}`,
+      'Connection: Upgrade, HTTP2-Settings',
+      'Upgrade: h2c',
+      'HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA',
+    ],
+    body,
+  )
+  expect(answer).toMatch(/^HTTP\/1\.1 200 OK/)
+  expect(answer).toContain('{"data":{"viewer":{"tenant":"default"}}}')
+})
