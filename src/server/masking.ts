@@ -3,37 +3,66 @@ import { isAsyncIterable } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import { toGraphQLError } from '../graphql/errors.ts'
 import type { ServerPlugin } from './http-context.ts'
+import { whichOperation } from './one-operation.ts'
 
 /** The result as it may leave the server: what nobody expected is logged with its cause, once, and replaced. */
 export const maskResult = (result: ExecutionResult, requestId: string, log: Logger): ExecutionResult =>
   result.errors === undefined
     ? result
-    : { ...result, errors: result.errors.map((error) => toGraphQLError(inOurWords(error), { requestId, log })) }
+    : { ...result, errors: result.errors.map((error) => toGraphQLError(error, { requestId, log })) }
 
-/** At the very edge, so that errors of every stage before it come by. Over WebSocket `websocket.ts` does the same. */
-export const useMasking = (log: Logger): ServerPlugin => ({
-  onResultProcess({ result, setResult, serverContext }) {
+/**
+ * At the very edge, so that errors of every stage before it come by. Over WebSocket `websocket.ts` does the same.
+ *
+ * @param maxBody In bytes, for the message to who sent more.
+ */
+export const useMasking = (log: Logger, maxBody: number): ServerPlugin => ({
+  onResultProcess({ request, result, setResult, serverContext }) {
     const { requestId = 'unknown' } = serverContext
-    const mask = (one: ExecutionResult) => maskResult(one, requestId, log)
+    const mask = (one: ExecutionResult) => maskResult(inOurWords(one, maxBody), requestId, log)
     if (Array.isArray(result)) return
-    setResult(isAsyncIterable(result) ? mapResults(result, mask) : withStatus(mask(result)))
+    setResult(isAsyncIterable(result) ? mapResults(result, mask) : withStatus(mask(result), takesEventsOnly(request)))
   },
 })
 
-/** Yoga has codes of its own; callers are promised ours only. They are about the request, so that no client takes 200 for them. */
-function inOurWords(error: GraphQLError): GraphQLError {
-  const { code, http } = error.extensions
-  if (!['BAD_REQUEST', 'REQUEST_ENTITY_TOO_LARGE', 'OPERATION_RESOLUTION_FAILURE'].includes(String(code))) return error
-  return new GraphQLError(error.message, { extensions: { code: 'BAD_USER_INPUT', http: { ...http, spec: false } } })
+/** Yoga has codes and words of its own; callers are promised ours only. They are about the request, so that no client takes 200 for them. */
+function inOurWords(result: ExecutionResult, maxBody: number): ExecutionResult {
+  const said = (error: GraphQLError): GraphQLError => {
+    const { code, http } = error.extensions
+    const message = messages[String(code)]
+    if (message === undefined) return error
+    return new GraphQLError(message(error.message, maxBody), {
+      extensions: { code: 'BAD_USER_INPUT', http: { ...http, spec: false } },
+    })
+  }
+  return result.errors === undefined ? result : { ...result, errors: result.errors.map(said) }
 }
 
-/** A request that was not executed says so by its HTTP status; `spec` leaves 200 for clients that accept application/json only. */
-function withStatus(result: ExecutionResult): ExecutionResult {
+const messages: Readonly<Record<string, (yogas: string, maxBody: number) => string>> = {
+  BAD_REQUEST: (yogas) => yogas,
+  REQUEST_ENTITY_TOO_LARGE: (_yogas, maxBody) =>
+    `The request is too large: at most ${maxBody} bytes are taken. Send a shorter message.`,
+  OPERATION_RESOLUTION_FAILURE: () => whichOperation,
+}
+
+/**
+ * A request that was not executed says so by its HTTP status; `spec` leaves 200 for clients that accept application/json only. Who reads
+ * events is given the error as an event: of another status their clients read nothing, and show no more than the number.
+ */
+function withStatus(result: ExecutionResult, events: boolean): ExecutionResult {
   if (result.errors === undefined || 'data' in result) return result
   for (const { extensions } of result.errors) {
     extensions.http ??= statuses[String(extensions.code)] ?? { status: 400, spec: true }
+    const { http } = extensions as { http: { status?: number } }
+    if (events && http.status !== 401 && http.status !== 503) extensions.http = { ...http, status: 200 }
   }
   return result
+}
+
+/** Server-Sent Events and nothing else. */
+function takesEventsOnly({ headers }: Request): boolean {
+  const accept = headers.get('accept') ?? ''
+  return /\btext\/event-stream\b/i.test(accept) && !/\bapplication\/|\*\/\*/i.test(accept)
 }
 
 const statuses: Readonly<Record<string, { status: number }>> = {

@@ -12,8 +12,10 @@ import { useGraphiql } from './graphiql.ts'
 import { type Readiness, useHealth } from './health.ts'
 import type { HttpContext } from './http-context.ts'
 import { useJsonOnly } from './json-only.ts'
+import { useJsonParameters } from './json-parameters.ts'
 import { type LiveSubscriptions, useLiveSubscriptions } from './live-subscriptions.ts'
 import { useMasking } from './masking.ts'
+import { useOneOperation } from './one-operation.ts'
 import { useLoopbackHost, useSameOrigin } from './open-access.ts'
 import { useRequestId } from './request-id.ts'
 
@@ -50,9 +52,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       useDraining(parts.refusal),
       useAuthentication(parts.identify),
       useJsonOnly(),
+      useJsonParameters(),
+      useOneOperation(),
       useEngine(),
       useLiveSubscriptions(parts.live),
-      useMasking(parts.log),
+      useMasking(parts.log, parts.maxBody),
     ].filter((plugin) => plugin !== false),
     context: ({ identity, requestId }) => contextOf(parts.engine(), identity, requestId),
     parserAndValidationCache: { documentCache: documentCache(), errorCache: noCache },

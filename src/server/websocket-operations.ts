@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { type ExecutionArgs, GraphQLError } from 'graphql'
+import { type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql'
 import type { SubscribePayload } from 'graphql-ws'
 import type { Logger } from 'pino'
 import type { Identity } from '../access/authenticate.ts'
 import { unavailable } from './draining.ts'
 import { maskResult } from './masking.ts'
+import { whichOperation } from './one-operation.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { SocketOptions } from './websocket.ts'
 
@@ -28,6 +29,7 @@ export function operations(
     const document = engine.parse(query)
     const errors = engine.validate(engine.schema, document)
     if (errors.length > 0) return errors as readonly GraphQLError[]
+    if (!getOperationAST(document, operationName)) return [noOperation()]
     const args: ExecutionArgs = {
       schema: engine.schema,
       document,
@@ -71,6 +73,8 @@ export function operations(
     onError: (_context, _id, _payload, errors) => maskedErrors(errors, randomUUID(), log),
   }
 }
+
+const noOperation = () => new GraphQLError(whichOperation, { extensions: { code: 'BAD_USER_INPUT' } })
 
 const tooMany = () =>
   new GraphQLError(`More than ${maxOperations} operations are open on this socket: complete some first.`, {

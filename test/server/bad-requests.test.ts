@@ -24,10 +24,11 @@ async function refused(request: Promise<Response>, status: number, code: string,
   expect(await runs()).toBe(0)
 }
 
-test('a request of 10 MB is refused with 413, announced or not', async () => {
+test('a request of 10 MB is refused with 413 and the limit, announced or not', async () => {
   const message = 'x'.repeat(10 * 1024 * 1024)
   const body = JSON.stringify({ query: start, variables: { input: { agentName: 'echo', message } } })
-  await refused(api.post(body, token), 413, 'BAD_USER_INPUT', /too large/)
+  const tooLarge = /too large: at most 2359296 bytes are taken\. Send a shorter message\./
+  await refused(api.post(body, token), 413, 'BAD_USER_INPUT', tooLarge)
   const headers = { ...token, 'content-type': 'application/json' }
   const chunked: RequestInit & { duplex: 'half' } = {
     method: 'POST',
@@ -35,7 +36,7 @@ test('a request of 10 MB is refused with 413, announced or not', async () => {
     body: new Blob([body]).stream(),
     duplex: 'half',
   }
-  await refused(fetch(api.endpoint, chunked), 413, 'BAD_USER_INPUT', /too large/)
+  await refused(fetch(api.endpoint, chunked), 413, 'BAD_USER_INPUT', tooLarge)
 })
 
 test('a message of more than 1 MB within the size of a request is a typed error', async () => {
@@ -93,6 +94,36 @@ test.each([
   ['an unknown parameter', { query: '{ __typename }', doc: 1 }],
 ])('a request whose %s cannot be is refused', async (_, body) => {
   await refused(api.post(body, token), 400, 'BAD_USER_INPUT', /./)
+})
+
+test('a batch is told to be sent as single JSON objects', async () => {
+  await refused(api.post([{ query: '{ __typename }' }], token), 400, 'BAD_USER_INPUT', /send one JSON object/)
+})
+
+test.each([
+  ['unknown', 'query A { __typename }', 'Z'],
+  ['left out among several', 'query A { __typename } query B { __typename }', undefined],
+])(
+  'an operation name that is %s: the message says what to send, over WebSocket too',
+  async (_, query, operationName) => {
+    const message = /`operationName` must be the name of one of those in the document/
+    await refused(api.post({ query, operationName }, token), 400, 'BAD_USER_INPUT', message)
+    const parameters = new URLSearchParams({ query, ...(operationName === undefined ? {} : { operationName }) })
+    await refused(fetch(`${api.endpoint}?${parameters}`, { headers: token }), 400, 'BAD_USER_INPUT', message)
+    const overSocket = api.socket().iterate({ query, operationName }).next()
+    await expect(overSocket).rejects.toMatchObject([
+      { message: expect.stringMatching(message), extensions: { code: 'BAD_USER_INPUT' } },
+    ])
+  },
+)
+
+test.each([
+  ['variables', 'notjson'],
+  ['extensions', '{'],
+])('%s in a URL that are no JSON are refused with what to send', async (name, text) => {
+  const parameters = new URLSearchParams({ query: '{ __typename }', [name]: text })
+  const message = new RegExp(`\`${name}\` is no JSON: send an object`)
+  await refused(fetch(`${api.endpoint}?${parameters}`, { headers: token }), 400, 'BAD_USER_INPUT', message)
 })
 
 test('a syntax error and an unknown field are refused with their place', async () => {
