@@ -2,7 +2,7 @@ import { reasonsNotToResolve } from '../access/rules.ts'
 import { getApproval } from '../approvals/read.ts'
 import { pageOf } from '../connection.ts'
 import { readJsonObject } from '../json.ts'
-import { jsonOrNull, toolCalls } from '../runs/view.ts'
+import { jsonOrNull, type ToolCall as ToolCallShape, toolCalls } from '../runs/view.ts'
 import type { ApprovalRecord, Resolution as ResolutionShape } from '../store/records.ts'
 import { builder } from './builder.ts'
 import type { GraphQLContext } from './context.ts'
@@ -14,9 +14,11 @@ import {
   PauseKind,
   ResolutionCause,
 } from './enums.ts'
-import { loadersOf } from './loaders.ts'
+import { journalUnreadable } from './errors.ts'
+import { loadCost, loadersOf } from './loaders.ts'
 import { Principal } from './principal.ts'
 import { Approval, ApprovalChange, ApprovalChangeConnection, Run, ToolCall } from './refs.ts'
+import { shownObject } from './shown-json.ts'
 
 const Resolution = builder.objectRef<ResolutionShape>('Resolution').implement({
   description: 'How an approval was resolved. Written once, and never changed.',
@@ -102,12 +104,12 @@ builder.node(Approval, {
     toolCall: t.field({
       type: ToolCall,
       description: 'The call it decides, as it stands now.',
-      async resolve({ id, runId, callId }, _args, context, info) {
+      complexity: { field: loadCost },
+      async resolve(approval, _args, context, info) {
+        const { id, runId, callId } = approval
         const loaders = loadersOf(context, info)
         const run = (await loaders.run(runId)) ?? missing(`the run of ${id}`)
-        return (
-          toolCalls(runId, await loaders.state(run)).find((call) => call.id === callId) ?? missing(`the call of ${id}`)
-        )
+        return toolCalls(runId, await loaders.state(run)).find((call) => call.id === callId) ?? callAsRecorded(approval)
       },
     }),
     callId: t.exposeID('callId', { description: "The call's id." }),
@@ -120,12 +122,12 @@ builder.node(Approval, {
     inputSchema: t.field({
       type: 'JSONObject',
       description: 'JSON Schema of the arguments, as it was when proposed.',
-      resolve: ({ inputSchema }) => readJsonObject(inputSchema),
+      resolve: ({ id, inputSchema }, _args, context) => shownObject(inputSchema, `inputSchema of ${id}`, context),
     }),
     arguments: t.field({
       type: 'JSONObject',
       description: 'Exactly what was proposed, also after somebody edited it: see `resolution`.',
-      resolve: (approval) => readJsonObject(approval.arguments),
+      resolve: (approval, _args, context) => shownObject(approval.arguments, `arguments of ${approval.id}`, context),
     }),
     fingerprint: t.exposeString('fingerprint', {
       description:
@@ -134,7 +136,7 @@ builder.node(Approval, {
     answerSchema: t.field({
       type: 'JSONObject',
       description: 'JSON Schema of the values or the result that an approval carries.',
-      resolve: ({ answerSchema }) => readJsonObject(answerSchema),
+      resolve: ({ id, answerSchema }, _args, context) => shownObject(answerSchema, `answerSchema of ${id}`, context),
     }),
     requestedBy: t.field({
       type: Principal,
@@ -171,6 +173,20 @@ builder.node(Approval, {
       description: 'From this moment on it cannot be decided and is EXPIRED; null: it waits for as long as it takes.',
     }),
   }),
+})
+
+/** What the approval alone can tell of its call, when the journal does not. */
+const callAsRecorded = (approval: ApprovalRecord): ToolCallShape => ({
+  id: approval.callId,
+  runId: approval.runId,
+  toolName: approval.toolName,
+  arguments: approval.arguments,
+  status: 'UNKNOWN',
+  result: null,
+  error: journalUnreadable,
+  approvalId: approval.id,
+  startedAt: null,
+  finishedAt: null,
 })
 
 /** The store keeps them together: this is no answer but a fault. */

@@ -30,8 +30,14 @@ export function toGraphQLError(error: unknown, { requestId, log, phase = 'execut
     }
   }
   log.error({ err: origin, requestId, path: pathOf(error)?.join('.') }, 'unexpected error')
-  return withExtensions(error, 'Internal server error', { code: 'INTERNAL_SERVER_ERROR', requestId })
+  const message = unreadableJournal(origin) ? journalUnreadable : 'Internal server error'
+  return withExtensions(error, message, { code: 'INTERNAL_SERVER_ERROR', requestId })
 }
+
+/** What people are told of a run whose journal was changed, or written by a newer program. */
+export const journalUnreadable = 'The journal of this run cannot be read.'
+export const unreadableJournal = (error: unknown): boolean =>
+  error instanceof CountersignError && (error.code === 'TAMPERED' || error.code === 'UNSUPPORTED_VERSION')
 
 const codeOf = { parse: 'GRAPHQL_PARSE_FAILED', validate: 'GRAPHQL_VALIDATION_FAILED', execute: 'BAD_USER_INPUT' }
 

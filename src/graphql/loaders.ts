@@ -1,20 +1,21 @@
 import type { GraphQLResolveInfo } from 'graphql'
 import { maySeeApproval } from '../access/rules.ts'
 import type { ApprovalId, PrincipalId, RunId } from '../ids.ts'
-import type { RunState } from '../runs/fold.ts'
-import { loadState } from '../runs/load.ts'
 import type { ApprovalRecord, RunRecord } from '../store/records.ts'
 import type { GraphQLContext } from './context.ts'
+import { createRunStates, type RunStates } from './run-states.ts'
 
 /** Reads that one execution makes once, however many fields ask. */
 export type Loaders = {
   readonly run: (id: RunId) => Promise<RunRecord | null>
   /** Null also for an approval that the viewer may not see. */
   readonly approval: (id: ApprovalId) => Promise<ApprovalRecord | null>
-  /** The journal up to the record's last entry, so that record and state tell of one moment. */
-  readonly state: (run: RunRecord) => Promise<RunState>
+  readonly state: RunStates
   readonly principalName: (id: PrincipalId) => Promise<string | null>
 }
+
+/** What a field costs for which a journal is read: see `costLimit`. */
+export const loadCost = 250
 
 const byExecution = new WeakMap<object, Loaders>()
 
@@ -35,24 +36,20 @@ export const forgetLoaded = (info: GraphQLResolveInfo): void => void byExecution
 const executionOf = ({ rootValue, variableValues }: GraphQLResolveInfo): object =>
   typeof rootValue === 'object' && rootValue !== null ? rootValue : variableValues
 
-function createLoaders({ engine: { store }, principal }: GraphQLContext): Loaders {
+function createLoaders(context: GraphQLContext): Loaders {
+  const { store } = context.engine
+  const { principal } = context
   const names = batched<PrincipalId, string | null>(async (ids) => {
     const records = await store.principals.getMany(principal.tenant, ids)
     return new Map(records.map(({ id, name }) => [id, name]))
   })
-  const states = new Map<string, Promise<RunState>>()
   return {
     run: batched(async (ids) => mapById(await Promise.all(ids.map((id) => store.runs.get(id))))),
     approval: batched(async (ids) => {
       const approvals = await store.approvals.getMany(ids)
       return mapById(approvals.filter((approval) => maySeeApproval(principal, approval)))
     }),
-    state({ id, seq }) {
-      const key = `${id} ${seq}`
-      const state = states.get(key) ?? loadState(store, id, seq)
-      states.set(key, state)
-      return state
-    },
+    state: createRunStates(context),
     principalName: async (id) => (id === principal.id && principal.name !== null ? principal.name : await names(id)),
   }
 }

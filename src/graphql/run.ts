@@ -1,5 +1,5 @@
 import { listApprovalsOfRun } from '../approvals/read.ts'
-import { pageOf } from '../connection.ts'
+import { defaultPageSize, pageOf } from '../connection.ts'
 import { readJsonObject } from '../json.ts'
 import { getRun, listRuns } from '../runs/read.ts'
 import { requirements, toolCalls } from '../runs/view.ts'
@@ -7,7 +7,7 @@ import type { RunFailure as RunFailureShape } from '../store/records.ts'
 import { Agent } from './agent.ts'
 import { builder } from './builder.ts'
 import { ResumeMode, RunOrder, RunStatus } from './enums.ts'
-import { loadersOf } from './loaders.ts'
+import { loadCost, loadersOf } from './loaders.ts'
 import { Principal } from './principal.ts'
 import { Approval, ApprovalConnection, Requirement, Run, RunConnection, ToolCall, ToolCallConnection } from './refs.ts'
 
@@ -56,6 +56,7 @@ builder.node(Run, {
     requirements: t.field({
       type: [Requirement],
       description: 'What it waits for now: every open call, in the order the model asked. Empty unless it is PAUSED.',
+      complexity: { field: loadCost },
       resolve: async (run, _args, context, info) =>
         run.status === 'PAUSED' ? requirements(run.id, await loadersOf(context, info).state(run)) : [],
     }),
@@ -63,6 +64,7 @@ builder.node(Run, {
       {
         type: ToolCall,
         description: 'All its calls, in the order the model asked for them.',
+        complexity: ({ first, last }) => ({ field: loadCost, multiplier: first ?? last ?? defaultPageSize }),
         resolve: async (run, page, context, info) =>
           pageOf(page, 'toolCalls', toolCalls(run.id, await loadersOf(context, info).state(run))),
       },

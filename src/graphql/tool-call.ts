@@ -1,11 +1,11 @@
 import { type CallId, runIdOfCall } from '../ids.ts'
-import { readJsonObject } from '../json.ts'
 import { getRun } from '../runs/read.ts'
 import { jsonOrNull, toolCalls } from '../runs/view.ts'
 import { builder } from './builder.ts'
 import { ApprovalType, Decider, PauseKind, ToolCallStatus } from './enums.ts'
 import { loadersOf } from './loaders.ts'
 import { Approval, Requirement, ToolCall } from './refs.ts'
+import { shownObject } from './shown-json.ts'
 
 builder.node(ToolCall, {
   description: "A tool's call, as the model asked for it.",
@@ -21,7 +21,7 @@ builder.node(ToolCall, {
     arguments: t.field({
       type: 'JSONObject',
       description: 'As the model proposed them; as decided, once somebody edited or completed them.',
-      resolve: (call) => readJsonObject(call.arguments),
+      resolve: (call, _args, context) => shownObject(call.arguments, `arguments of ${call.id}`, context),
     }),
     status: t.expose('status', { type: ToolCallStatus, description: 'How far it is.' }),
     result: t.field({

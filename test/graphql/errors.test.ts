@@ -27,7 +27,7 @@ describe('an error', () => {
 
   test.each([
     new Error('secret'),
-    new CountersignError('TAMPERED', 'secret'),
+    new CountersignError('NOT_PERMITTED', 'secret'),
     new TypeError('secret'),
     'secret',
     undefined,
@@ -41,6 +41,16 @@ describe('an error', () => {
     expect(JSON.stringify(made)).not.toContain('secret')
     expect(made.originalError).toBeUndefined()
     expect(logged).toEqual([[expect.objectContaining({ err: error, requestId: 'req_1' }), expect.any(String)]])
+  })
+
+  test('of a journal that cannot be read says no more than that, and is logged', () => {
+    const { at, logged } = edge()
+    const error = new CountersignError('TAMPERED', 'secret')
+    expect(toGraphQLError(located(error), at).toJSON()).toMatchObject({
+      message: 'The journal of this run cannot be read.',
+      extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: 'req_1' },
+    })
+    expect(logged).toEqual([[expect.objectContaining({ err: error }), expect.any(String)]])
   })
 
   test('of the document has the code of its phase, unless it brings one', () => {

@@ -209,4 +209,29 @@ describe('reading together', () => {
     expect(approvals.edges).toHaveLength(50)
     expect(reads).toEqual({ run: 1, journal: 1, principals: 1 })
   })
+  test('reads the journals of a page of runs one after the other, and lets others have their turn in between', async () => {
+    await using harness = await openHarness()
+    for (let count = 0; count < 10; count++) await (await harness.startRun()).propose(1)
+    const { store } = harness
+    let turn = 0
+    const turns: number[] = []
+    let underWay = 0
+    const watched: typeof store.journal.read = async (...args) => {
+      turns.push(turn)
+      underWay += 1
+      expect(underWay).toBe(1)
+      const records = await store.journal.read(...args)
+      underWay -= 1
+      return records
+    }
+    Object.assign(harness.engine, { store: { ...store, journal: { read: watched } } })
+    let immediate = setImmediate(function count() {
+      turn += 1
+      immediate = setImmediate(count)
+    })
+    await harness.data('{ runs { edges { node { toolCalls(first: 1) { edges { node { id } } } } } } }')
+    clearImmediate(immediate)
+    expect(turns).toHaveLength(10)
+    expect(new Set(turns).size).toBe(10)
+  })
 })
