@@ -61,6 +61,8 @@ export async function startEngine(store: Store): Promise<{ readonly engine: Engi
 export async function cycle(engine: Engine): Promise<void> {
   const started = await startRun(engine, requester, { agentName: 'bench', message, waitMs: 30_000 })
   if (started.__typename !== 'StartRunSuccess') throw new Error(started.message)
+  const { status: paused, error: failure } = started.run
+  if (paused !== 'PAUSED') throw new Error(`The run is ${paused} where it should be PAUSED: ${failure?.message}`)
   // Its one call is the first of the third entry: started, model-responded, proposed.
   const approvalId = approvalIdOf(callId(started.run.id, 3, 0))
   const resolved = await resolveApproval(engine, approver, { approvalId, decision: { approve: {} } })

@@ -46,7 +46,13 @@ const busy = loadavg()[0]
 const figures: Figure[] = []
 for (const name of names) {
   console.error(`measuring ${name} …`)
-  figures.push(...(await parts[name](bench)))
+  try {
+    figures.push(...(await parts[name](bench)))
+  } catch (error) {
+    // What was killed makes its errors, and they are not the reason.
+    console.error(bench.signal.aborted ? `The bench is ended: it took longer than ${longestMs / 1000} s.` : error)
+    process.exit(1)
+  }
 }
 
 const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, platform: process.platform }
@@ -57,7 +63,11 @@ const json = JSON.stringify(
     machine,
     loadBefore: busy,
     cycles,
-    figures: figures.map((figure) => ({ ...figure, binds: figure.binds === true, pass: passes(figure) })),
+    figures: figures.map((figure) => ({
+      ...figure,
+      binds: figure.binds === true,
+      pass: figure.bound ? passes(figure) : null,
+    })),
   },
   null,
   2,

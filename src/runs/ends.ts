@@ -5,10 +5,10 @@ import type { RunLease } from './lease.ts'
 
 type Ending = Extract<EntryBody, { type: 'completed' | 'failed' | 'cancelled' }>
 
-/** Drafts a run's last entry, and with it {@link settleApprovals}. */
+/** Drafts a run's last entry, and with it {@link settleApprovals}: one that completes has nothing open. */
 export function endRun(lease: RunLease, now: number, ending: Ending): void {
   lease.draft(ending)
-  settleApprovals(lease, now)
+  if (ending.type !== 'completed') settleApprovals(lease, now)
 }
 
 /** However a run ends, none of its approvals stays PENDING, and none is left to be heard. By run, since its journal may be broken. */

@@ -98,7 +98,12 @@ forEachStore(({ serve }) => {
         const [before] = edges.map(({ node }) => node)
         if (!before) throw new Error('No approval.')
         const forged = { resolvedBy: 'prn_admin-9', by: 'prn_admin-9', principal: 'prn_admin-9', resolvedAt: 1, at: 1 }
-        const input = { ...forged, approvalId: before.id, decision: { [verb]: { ...forged } }, note: 'Seen.' }
+        // Inside the decision such fields are refused: nothing there may be taken for something else.
+        const misplaced = { approvalId: before.id, decision: { [verb]: { ...forged } } }
+        expect(await server.approvals.resolve(person('approver-2'), misplaced)).toMatchObject({
+          __typename: 'InvalidInputError',
+        })
+        const input = { ...forged, approvalId: before.id, decision: { [verb]: {} }, note: 'Seen.' }
         const answer = await server.approvals.resolve(person('approver-2'), input)
         if (answer.__typename !== 'ResolveApprovalSuccess') throw new Error(answer.message)
         expect(answer.run.id).toBe(started.run.id)
