@@ -18,6 +18,8 @@ export type TextDelta = {
  * bounded, memory of what it missed. Listeners are called in the order of the news and must not throw.
  */
 export type Hub = Disposable & {
+  /** Aborts when the process is about to end: nobody waits for news any more. */
+  readonly closing: AbortSignal
   /** From this call on, every piece of news reaches `listener`. */
   listen(listener: (news: News) => void): Disposable
   /** News of one run, and of its approvals; `missed` too. */
@@ -27,7 +29,8 @@ export type Hub = Disposable & {
   tellText(delta: TextDelta): void
 }
 
-export function createHub(store: Pick<Store, 'changes'>): Hub {
+/** @param closing When the process is about to end; never, when left out. */
+export function createHub(store: Pick<Store, 'changes'>, closing = new AbortController().signal): Hub {
   const all = new Set<(news: News) => void>()
   const byRun = topics<RunId, News>()
   const text = topics<RunId, TextDelta>()
@@ -37,6 +40,7 @@ export function createHub(store: Pick<Store, 'changes'>): Hub {
     else byRun.tell(news.kind === 'run' ? news.id : news.runId, news)
   })
   return {
+    closing,
     listen(listener) {
       all.add(listener)
       return { [Symbol.dispose]: () => void all.delete(listener) }

@@ -3,7 +3,8 @@ import type { RunRecord } from '../store/records.ts'
 import { openChannel } from './channel.ts'
 
 /**
- * The run as it is as soon as `until` holds for it, or after `waitMs`, whatever it is then.
+ * The run as it is as soon as `until` holds for it; or, whatever it is then, after `waitMs`, or when the process is about to end: whoever
+ * waits gets an answer and not a broken connection, and the run goes on without them.
  *
  * @param run As it was last seen: it is not read again if `until` holds for it, or there is no time to wait.
  */
@@ -13,7 +14,7 @@ export async function waitForRun(
   waitMs: number,
   until: (run: RunRecord) => boolean,
 ): Promise<RunRecord> {
-  if (until(run) || waitMs <= 0) return run
+  if (until(run) || waitMs <= 0 || hub.closing.aborted) return run
   let latest = run
   await using changes = openChannel({
     attach: (wake) => hub.listenToRun(run.id, wake),
@@ -22,11 +23,14 @@ export async function waitForRun(
       return until(latest) ? { value: latest } : 'nothing yet'
     },
   })
-  const timer = setTimeout(() => void changes.return(), waitMs)
+  const end = () => void changes.return()
+  const timer = setTimeout(end, waitMs)
+  hub.closing.addEventListener('abort', end)
   try {
     await changes.next()
     return latest
   } finally {
     clearTimeout(timer)
+    hub.closing.removeEventListener('abort', end)
   }
 }

@@ -90,6 +90,7 @@ export function createServer(options: ServerOptions): Server {
   const identify = identifyWith(authenticate)
   const live = createLiveSubscriptions()
   const activity = createActivity()
+  const endWaits = new AbortController()
   const resources = new AsyncDisposableStack()
   const httpServers: HttpServer[] = []
   let loopbackOnly = false
@@ -129,7 +130,7 @@ export function createServer(options: ServerOptions): Server {
   const begin = once(async () => {
     await using opened = new AsyncDisposableStack()
     const store = opened.use(await openStore(database))
-    const hub = opened.use(createHub(store))
+    const hub = opened.use(createHub(store, endWaits.signal))
     const worker = createWorker({ store, hub, agents, settings, log })
     // Less than what `shutDown` waits for, so that the database is closed as well.
     opened.defer(() => worker.stop(graceMs * 0.4))
@@ -168,7 +169,7 @@ export function createServer(options: ServerOptions): Server {
     close() {
       closing ??= (async () => {
         await starting?.catch(() => {})
-        await shutDown({ live, activity, webSockets, httpServers, engine: resources, graceMs, log })
+        await shutDown({ live, endWaits, activity, webSockets, httpServers, engine: resources, graceMs, log })
       })()
       return closing
     },

@@ -6,6 +6,8 @@ import type { WebSockets } from './websocket.ts'
 
 export type Running = {
   readonly live: LiveSubscriptions
+  /** Ends the waits for runs, see `Hub.closing`. */
+  readonly endWaits: AbortController
   readonly activity: Activity
   readonly webSockets: WebSockets
   readonly httpServers: readonly HttpServer[]
@@ -16,11 +18,12 @@ export type Running = {
 }
 
 /**
- * Ends everything in order; new work is refused already when this is called. Listening goes on until the last answer is out, so that
- * whoever asks for readiness in the meantime is told no. Of the grace period the requests under way have the first half.
+ * Ends everything in order; new work is refused already when this is called. Of the grace period the requests under way have the first half,
+ * the runs the second. Listening goes on until they are done, so that whoever asks for readiness in the meantime is told no.
  */
 export async function shutDown({
   live,
+  endWaits,
   activity,
   webSockets,
   httpServers,
@@ -30,15 +33,20 @@ export async function shutDown({
 }: Running): Promise<void> {
   const requestsOver = AbortSignal.timeout(graceMs / 2)
   live.endAll()
+  endWaits.abort()
   await Promise.race([activity.settled(), aborted(requestsOver)])
   await webSockets.close(AbortSignal.any([requestsOver, AbortSignal.timeout(1_000)]))
-  await Promise.all(httpServers.map((server) => closeHttp(server, requestsOver)))
+  if (requestsOver.aborted) for (const server of httpServers) server.closeAllConnections()
   const engineOver = AbortSignal.timeout(graceMs / 2)
   const stopped = engine[Symbol.asyncDispose]()
   await Promise.race([stopped, aborted(engineOver)])
   if (engineOver.aborted)
     log.warn('The grace period is over and work is still under way: it is left to whoever takes the runs over')
+  await Promise.all(httpServers.map((server) => closeHttp(server, AbortSignal.timeout(lastAnswerMs))))
 }
+
+/** For whoever has just been told no. */
+const lastAnswerMs = 200
 
 function closeHttp(server: HttpServer, deadline: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

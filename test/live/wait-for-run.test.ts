@@ -38,6 +38,19 @@ describe('waiting for a run', () => {
     expect([scene.listeners(), vi.getTimerCount()]).toEqual([0, 0])
   })
 
+  test('ends at once when the process is about to end, and does not begin any more', async () => {
+    await using scene = await openScene()
+    const run = await scene.startRun()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const closing = new AbortController()
+    const engine = { ...scene, hub: { ...scene.hub, closing: closing.signal } }
+    const waiting = waitForRun(engine, run.run(), 30_000, isQuiet)
+    closing.abort()
+    expect(await waiting).toMatchObject({ status: 'RUNNING' })
+    expect(await waitForRun(engine, run.run(), 30_000, isQuiet)).toBe(run.run())
+    expect([scene.listeners(), vi.getTimerCount()]).toEqual([0, 0])
+  })
+
   test('does not begin without time', async () => {
     await using scene = await openScene()
     const run = await scene.startRun()

@@ -1,8 +1,11 @@
 import { join } from 'node:path'
+import { createClient } from 'graphql-ws'
 import { expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { createLog } from '../../src/server/log.ts'
 import { createServer } from '../../src/server/server.ts'
 import { agents } from '../support/echo-agents.ts'
+import { testPrincipals } from '../support/principals.ts'
 import { spawnServer } from '../support/spawn-server.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { testServer } from '../support/test-server.ts'
@@ -33,19 +36,68 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const exited = server.kill(signal)
     expect((await sse.next()).done).toBe(true)
     expect((await ws.next()).done).toBe(true)
-    expect(await underWay).toMatchObject({ startRun: { run: { status: 'COMPLETED', output: 'Waited.' } } })
-    expect(await overSocket).toMatchObject({ startRun: { run: { status: 'COMPLETED', output: 'Waited.' } } })
+    expect(await underWay).toMatchObject({ startRun: { run: { status: 'RUNNING', output: null } } })
+    expect(await overSocket).toMatchObject({ startRun: { run: { status: 'RUNNING', output: null } } })
     expect(await exited).toEqual({ code: 0, signal: null })
     expect(performance.now() - began).toBeLessThan(5_000)
   },
 )
 
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  'W8 %s while clients wait in startRun and continueRun: each is answered at once with the run as it is',
+  async (signal) => {
+    const agents = new URL('endless-agents.ts', import.meta.url).pathname
+    await using server = await spawnServer({ agents, env: { GRACE_MS: '4000' } })
+    const { startRun: asked } = await server.data(
+      'mutation { startRun(input: { agentName: "asks", message: "Hello", waitMs: 10000 }) { ... on StartRunSuccess { run { id requirements { callId } } } } }',
+    )
+    const { id, requirements } = asked.run
+    const starting = server.data(
+      'mutation { startRun(input: { agentName: "hangs", message: "Hello", waitMs: 30000 }) { ... on StartRunSuccess { run { status } } } }',
+    )
+    const answers = [{ callId: requirements[0].callId, decision: { approve: {} } }]
+    const continuing = server.data(
+      'mutation ($input: ContinueRunInput!) { continueRun(input: $input) { ... on ContinueRunSuccess { run { status } } } }',
+      { input: { runId: id, answers, waitMs: 30_000 } },
+    )
+    const running = '{ runs(filter: { status: [RUNNING] }) { edges { cursor } } }'
+    await expect.poll(async () => (await server.data(running)).runs.edges.length).toBe(2)
+
+    const began = performance.now()
+    const exited = server.kill(signal)
+    expect(await starting).toEqual({ startRun: { run: { status: 'RUNNING' } } })
+    expect(await continuing).toEqual({ continueRun: { run: { status: 'RUNNING' } } })
+    expect(performance.now() - began).toBeLessThan(1_500)
+    expect(await exited).toEqual({ code: 0, signal: null })
+    expect(performance.now() - began).toBeLessThan(4_500)
+  },
+)
+
 test('W8 while requests under way finish, readiness fails and new work is refused with 503', async () => {
-  await using api = await testServer({ agents })
-  const socket = api.socket()
+  const arrived = Promise.withResolvers<void>()
+  const held = Promise.withResolvers<void>()
+  await using api = await testServer({
+    agents,
+    async authenticate(token, request) {
+      if (token === 'requester-held') {
+        arrived.resolve()
+        await held.promise
+      }
+      return testPrincipals(token, request)
+    },
+  })
+  const socket = createClient({
+    url: api.endpoint.replace('http', 'ws'),
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization: 'Bearer requester-1' },
+    lazy: false,
+    retryAttempts: 0,
+    onNonLazyError() {},
+  })
   const ask = (query: string) => socket.iterate({ query }).next()
-  const underWay = ask(start('slow'))
-  await expect.poll(async () => (await api.server.runs.list({ id: 'a', roles: ['ADMIN'] })).edges.length).toBe(1)
+  expect((await ask('{ __typename }')).value).toEqual({ data: { __typename: 'Query' } })
+  const underWay = api.graphql('{ __typename }', {}, 'requester-held')
+  await arrived.promise
   const closed = api.server.close()
   const ready = await fetch(`${api.url}/ready`)
   expect([ready.status, await ready.json()]).toEqual([503, { status: 'unavailable', reason: 'it is stopping' }])
@@ -54,9 +106,24 @@ test('W8 while requests under way finish, readiness fails and new work is refuse
     errors: [{ extensions: { code: 'UNAVAILABLE', retryAfterMs: 1000 } }],
   })
   await expect(ask('{ __typename }')).rejects.toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
-  expect((await underWay).value).toMatchObject({ data: { startRun: { run: { status: 'COMPLETED' } } } })
+  held.resolve()
+  expect(await underWay).toEqual({ data: { __typename: 'Query' } })
   await closed
   await expect(fetch(`${api.url}/ready`)).rejects.toThrow()
+})
+
+test('W8 while runs under way finish, readiness fails and says so', async () => {
+  await using api = await testServer({ agents })
+  const underWay = api.data(start('slow'))
+  await expect.poll(async () => (await api.server.runs.list({ id: 'a', roles: ['ADMIN'] })).edges.length).toBe(1)
+  const closed = api.server.close()
+  const { startRun } = await underWay
+  expect(startRun.run.status).toBe('RUNNING')
+  expect((await fetch(`${api.url}/ready`)).status).toBe(503)
+  await closed
+  await expect(fetch(`${api.url}/ready`)).rejects.toThrow()
+  await api.restart()
+  expect(await api.data(`{ run(id: "${startRun.run.id}") { output } }`)).toEqual({ run: { output: 'Waited.' } })
 })
 
 test('W8 a request that does not finish in time does not keep the process', async () => {
