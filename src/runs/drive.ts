@@ -7,7 +7,7 @@ import { CountersignError } from '../errors.ts'
 import type { ApprovalId, CallId } from '../ids.ts'
 import type { ApprovalRecord } from '../store/records.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
-import { cancelled, endRun, failed, settleApprovals } from './ends.ts'
+import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
 import { type Call, isOpen, isOver, presentCalls } from './fold.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
 import { makeCall } from './make-call.ts'
@@ -209,10 +209,9 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
     for (const { call } of admitted) lease.draft({ type: 'call-started', callId: call.proposed.callId })
     await lease.flush()
     if (lease.run.cancelRequested) {
-      // It was committed before these calls were on record, so it wins.
-      const outcome = { error: 'The call did not run: the run was cancelled.' }
-      for (const { call } of admitted)
-        lease.draft({ type: 'call-finished', callId: call.proposed.callId, outcome, modelOutput: null })
+      // It was committed before these calls were on record, so it wins: none of them is entered.
+      const { by } = lease.run.cancelRequested
+      lease.draft({ type: 'decided', decisions: admitted.map(({ call }) => cancelledCall(call, by)) })
       return false
     }
     for (const { call, tool, permit } of admitted)

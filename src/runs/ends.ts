@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import type { PrincipalId } from '../ids.ts'
 import type { CancelRequest, FailureCode, Resolution } from '../store/records.ts'
-import type { EntryBody } from './journal.ts'
+import type { Call } from './fold.ts'
+import type { CallDecision, EntryBody } from './journal.ts'
 import type { RunLease } from './lease.ts'
 
 type Ending = Extract<EntryBody, { type: 'completed' | 'failed' | 'cancelled' }>
@@ -17,6 +19,19 @@ export const settleApprovals = (lease: RunLease, now: number): void => lease.bri
 export const failed = (code: FailureCode, message: string): Ending => ({ type: 'failed', code, message })
 
 export const cancelled = ({ by, reason }: CancelRequest): Ending => ({ type: 'cancelled', by, reason })
+
+/** A call that is on record as started, and was not entered. */
+export const cancelledCall = ({ proposed }: Call, by: PrincipalId): CallDecision => ({
+  callId: proposed.callId,
+  verdict: 'CANCELLED',
+  by,
+  message: null,
+  note: null,
+  arguments: null,
+  values: null,
+  outcome: null,
+  revision: null,
+})
 
 const cancellation = (at: number): Resolution => ({
   status: 'CANCELLED',

@@ -140,7 +140,7 @@ export const isSettled = (call: Call): boolean =>
   call.outcome !== null || (call.decision !== null && call.decision.verdict !== 'APPROVED')
 
 /** A call that was recorded as started, and whose end is not on record. */
-export const isUnderWay = (call: Call): boolean => call.startedAt !== null && call.finishedAt === null
+export const isUnderWay = (call: Call): boolean => call.startedAt !== null && !isSettled(call)
 
 /** The arguments a call runs with: as its approver edited them, else as proposed. */
 export const argumentsOf = (call: Call) => call.decision?.arguments ?? call.proposed.arguments
