@@ -5,6 +5,7 @@ import {
   GraphQLError,
   Kind,
   Lexer,
+  OperationTypeNode,
   parse,
   type SelectionSetNode,
   Source,
@@ -25,6 +26,8 @@ const maxFields = 1_000
 const maxAliases = 200
 /** Fields with every fragment counted where it is used. */
 const maxExpandedFields = 5_000
+/** Operations of one mutation: they run one after the other, each may wait, and they go on when the client is gone. */
+const maxRootFields = 20
 /** Fields to resolve, with each list's size; asked before anything is resolved. */
 export const costLimit = 250_000
 
@@ -96,10 +99,16 @@ function* excesses(document: DocumentNode): Generator<GraphQLError> {
     if (size.fields > maxExpandedFields) {
       yield tooMuch(`With its fragments the operation has more than ${maxExpandedFields} fields. Ask for less at once.`)
     }
+    if (definition.operation === OperationTypeNode.MUTATION && size.roots > maxRootFields) {
+      yield tooMuch(
+        `The mutation has ${size.roots} fields, and at most ${maxRootFields} are taken. Send the others in requests of their own.`,
+      )
+    }
   }
 }
 
-type Size = { readonly depth: number; readonly fields: number }
+/** `roots`: fields of the uppermost level. */
+type Size = { readonly depth: number; readonly fields: number; readonly roots: number }
 
 /** Each fragment is measured once, however often it is used; one that contains itself is left to validation. */
 function expand(document: DocumentNode): (selections: SelectionSetNode) => Size {
@@ -118,13 +127,18 @@ function expand(document: DocumentNode): (selections: SelectionSetNode) => Size 
     const sizes = selections.map((selection): Size => {
       if (selection.kind === Kind.FRAGMENT_SPREAD) return ofFragment(selection.name.value)
       const below = selection.selectionSet ? ofSelections(selection.selectionSet) : nothing
-      return selection.kind === Kind.INLINE_FRAGMENT ? below : { depth: below.depth + 1, fields: below.fields + 1 }
+      if (selection.kind === Kind.INLINE_FRAGMENT) return below
+      return { depth: below.depth + 1, fields: below.fields + 1, roots: 1 }
     })
-    return { depth: Math.max(0, ...sizes.map(({ depth }) => depth)), fields: sum(sizes.map(({ fields }) => fields)) }
+    return {
+      depth: Math.max(0, ...sizes.map(({ depth }) => depth)),
+      fields: sum(sizes.map(({ fields }) => fields)),
+      roots: sum(sizes.map(({ roots }) => roots)),
+    }
   }
   return ofSelections
 }
-const nothing: Size = { depth: 0, fields: 0 }
+const nothing: Size = { depth: 0, fields: 0, roots: 0 }
 const isFragment = (definition: { kind: Kind }): definition is FragmentDefinitionNode =>
   definition.kind === Kind.FRAGMENT_DEFINITION
 

@@ -85,6 +85,15 @@ describe('the limits on a document', () => {
     expect(performance.now() - started).toBeLessThan(200)
   })
 
+  test('more than 20 fields of a mutation are refused, through fragments too; a query may have more', () => {
+    const start = (n: number) => `a${n}: startRun(input: { agentName: "support", message: "x" }) { __typename }`
+    expect(refusalOf(`mutation { ${repeated(21, start)} }`)).toEqual(tooMuch(/has 21 fields, and at most 20/))
+    const hidden = `mutation { ...A ... on Mutation { ...A } } fragment A on Mutation { ${repeated(11, start)} }`
+    expect(refusalOf(hidden)).toEqual(tooMuch(/has 22 fields, and at most 20/))
+    expect(() => parseDocument(`mutation { ${repeated(20, start)} }`)).not.toThrow()
+    expect(() => parseDocument(`{ ${repeated(21, (n) => `a${n}: viewer { tenant }`)} }`)).not.toThrow()
+  })
+
   test('depth through fragments counts', () => {
     const chain = repeated(30, (n) => `fragment F${n} on Run { agent { ...F${n + 1} } }`)
     expect(refusalOf(`{ run(id: "x") { ...F0 } } ${chain} fragment F30 on Run { id }`)).toEqual(
