@@ -13,7 +13,8 @@ export type LoadedAgents = Disposable & {
 }
 
 /**
- * The agents of the module that AGENTS names, exported as `agents`, by default or each by a name of its own; the demo's without.
+ * The agents of the module that AGENTS names, the demo's without. It exports them as `agents` or by default (one, an array, or an object of
+ * them), or each by a name of its own.
  *
  * @throws CountersignError INVALID_CONFIGURATION when there is no such module or it exports none.
  */
@@ -47,15 +48,19 @@ async function importAgents(path: string): Promise<Record<string, unknown>> {
 }
 
 function exportedAgents(module: Record<string, unknown>, path: string): readonly Agent[] {
-  const exported = module.agents ?? module.default ?? Object.values(module).filter(isAgent)
-  const agents = Array.isArray(exported) ? exported : [exported]
+  const agents = listed(module.agents ?? module.default ?? Object.values(module).filter(isAgent))
   if (agents.length === 0 || !agents.every(isAgent)) {
     throw new CountersignError(
       'INVALID_CONFIGURATION',
-      `AGENTS: ${path} must export \`agents\`, an array of what defineAgent gives.`,
+      `AGENTS: ${path} must export what defineAgent gives: as \`agents\` or by default one agent, an array or an object of agents; or each by a name of its own.`,
     )
   }
   return agents
+}
+
+function listed(exported: unknown): readonly unknown[] {
+  if (Array.isArray(exported)) return exported
+  return isAgent(exported) || typeof exported !== 'object' || exported === null ? [exported] : Object.values(exported)
 }
 
 const isAgent = (value: unknown): value is Agent =>

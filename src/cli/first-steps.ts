@@ -19,7 +19,7 @@ export function firstStepsOfDemo(demoDatabase: string, key: string, scripted: bo
     { what: 'A user triggers', operation: `mutation { startRun(input: ${input}) ${brief} }` },
     { what: 'What waits for an admin', operation: pending },
     scripted
-      ? { what: 'An admin authorizes', operation: resolve(approvalId) }
+      ? { what: 'An admin authorizes (then paste 1 again: the run is COMPLETED)', operation: resolve(approvalId) }
       : {
           what: 'What happens in the run (resolveApproval takes the id of the approval above)',
           operation: watch(runId),

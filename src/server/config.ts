@@ -7,8 +7,9 @@ import { isLoopback } from './loopback.ts'
 /** What the started program is told by environment variables; a variable that is empty counts as not set. */
 export type Config = z.infer<typeof shape>
 
+/** Digits only: `Number` would take 0x10, 1e3 and blanks too. */
 const whole = (least: number, most: number, what: string) =>
-  z.coerce.number(what).int(what).min(least, what).max(most, what)
+  z.string().regex(/^\d+$/, what).transform(Number).pipe(z.number().min(least, what).max(most, what))
 
 const yesOrNo = z.stringbool({ error: 'must be true or false' })
 

@@ -102,7 +102,7 @@ test('a module of agents that is not there, fails or exports none: one clear lin
   )
   await failsWith(
     { AGENTS: file('none.mjs', 'export const agents = [{ name: "a" }]') },
-    /^countersign: AGENTS: .*none\.mjs must export `agents`/,
+    /^countersign: AGENTS: .*none\.mjs must export what defineAgent gives: as `agents` or by default one agent, an array or an object of agents; or each by a name/,
   )
 })
 
@@ -150,13 +150,27 @@ async function pasteOperations(server: SpawnedServer): Promise<void> {
       resolveApproval: { approval: { status: 'APPROVED', resolution: { resolvedBy: { name: 'Local admin' } } } },
     },
   })
+  expect(server.output()).toMatch(/^# 3\. An admin authorizes \(then paste 1 again: the run is COMPLETED\)$/m)
+  expect(await server.graphql(trigger, {}, null)).toMatchObject({
+    data: { startRun: { run: { status: 'COMPLETED', output: expect.stringMatching(/./) } } },
+  })
 }
 
-test('agents may be exported each by a name of its own', async () => {
+test.each(['0x10', '1e3', ' 80', '80.0', '-1', '+80'])('PORT=%j is no port: digits only', async (PORT) => {
+  await failsWith({ PORT }, /PORT: must be a port/)
+})
+
+test.each([
+  ['each by a name of its own', 'export const first = agents[0], second = agents[1]'],
+  ['as an array `agents`', 'const two = agents.slice(0, 2); export { two as agents }'],
+  ['as an object `agents`', 'const mine = { a: agents[0], b: agents[1] }; export { mine as agents }'],
+  ['by default, as an object', 'export default { a: agents[0], b: agents[1] }'],
+  ['by default, as an array', 'export default agents.slice(0, 2)'],
+])('agents may be exported %s', async (_, text) => {
   using directory = temporaryDirectory()
   const source = new URL('../support/echo-agents.ts', import.meta.url).href
   const path = join(directory.path, 'agents.mjs')
-  writeFileSync(path, `import { agents } from '${source}'; export const first = agents[0], second = agents[1]`)
+  writeFileSync(path, `import { agents } from '${source}'; ${text}`)
   await using server = await spawnServer({ agents: path })
   expect(await server.data('{ agents { name } }', {}, null)).toEqual({ agents: [{ name: 'echo' }, { name: 'gated' }] })
 })
