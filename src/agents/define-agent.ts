@@ -26,6 +26,8 @@ export type AgentDefinition = {
 /**
  * Defines an agent and checks all of its tools.
  *
+ * @example
+ * const echo = defineAgent({ name: 'echo', model: scriptedModel([[{ text: 'Hello.' }]]), tools: { delete_user: deleteUser } })
  * @throws CountersignError INVALID_DEFINITION that names agent and tool and says what to change.
  */
 export function defineAgent(definition: AgentDefinition): Agent {
@@ -51,7 +53,7 @@ export function defineAgent(definition: AgentDefinition): Agent {
       throw fail(`tool '${toolName}': ${error.message}`, error)
     }
   })
-  return Object.freeze({
+  const agent: Agent = Object.freeze({
     name,
     description: definition.description ?? null,
     instructions: definition.instructions ?? null,
@@ -60,7 +62,12 @@ export function defineAgent(definition: AgentDefinition): Agent {
     maxRetries,
     maxSteps,
   })
+  made.add(agent)
+  return agent
 }
+
+/** What this copy of the package has checked: an agent of another copy has its tools behind another gate. */
+const made = new WeakSet<Agent>()
 
 /**
  * The agents of a server by name.
@@ -70,6 +77,12 @@ export function defineAgent(definition: AgentDefinition): Agent {
 export function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
   const byName = new Map<string, Agent>()
   for (const agent of agents) {
+    if (!made.has(agent)) {
+      throw new CountersignError(
+        'INVALID_DEFINITION',
+        `Agent '${agent?.name}' was not made by defineAgent of this copy of countersign: import both from the same installation.`,
+      )
+    }
     if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(agent.name)) {
       throw new CountersignError(
         'INVALID_DEFINITION',
