@@ -55,6 +55,7 @@ describe('C17 what JSON cannot carry unchanged is refused', () => {
     ['Infinity', Number.POSITIVE_INFINITY],
     ['an integer beyond 2^53', { id: 2 ** 53 }],
     ['a large one', 1e300],
+    ['a boxed integer beyond 2^53', Object(2 ** 53)],
     ['a function', () => 1],
     ['a function in a list', [() => 1]],
     ['a symbol', Symbol('x')],
@@ -72,6 +73,9 @@ describe('C17 what JSON cannot carry unchanged is refused', () => {
     'text that is none: case %#',
     (text) => expect(() => parseJson(text)).toThrow(invalid),
   )
+
+  // Not yet: it is taken for an empty object; JSON.stringify throws.
+  test.fails('a boxed BigInt', () => expect(() => toJson(Object(1n))).toThrow(invalid))
 
   test('names that are one once they are well-formed, for one would be lost', () => {
     expect(() => toJson({ '\ud800': 1, '\ud801': 2 })).toThrow(invalid)
@@ -97,6 +101,8 @@ describe('as JSON.stringify has it', () => {
     ['nothing is null', undefined, 'null'],
     ['holes are null', new Array(2), '[null,null]'],
     ['minus zero is zero', -0, '0'],
+    ['boxed values are what is in the box', [Object(1), Object('a'), Object(false)], '[1,"a",false]'],
+    ['a boxed text is well-formed too', Object('a\ud800'), '"a\ufffd"'],
   ])('%s', (_, value, text) => expect(toJsonText(value)).toBe(text))
 })
 

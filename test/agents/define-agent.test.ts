@@ -68,6 +68,13 @@ describe('D4 a wrong tool is refused', () => {
     ['an unknown setting of approval', { approval: { type: 'required', expires: '1h' } }, /no setting 'expires'/],
     ['a deadline that is none', { approval: { type: 'required', expiresIn: 'soon' } }, /no duration/],
     ['a deadline of nothing', { approval: { type: 'required', expiresIn: 0 } }, /no duration/],
+    [
+      'a deadline that no clock reaches',
+      { approval: { type: 'required', expiresIn: Number.MAX_SAFE_INTEGER } },
+      /no duration/,
+    ],
+    ['a deadline of more than ten years', { approval: { type: 'required', expiresIn: '4000d' } }, /up to 3650d/],
+    ['a deadline of less than a millisecond', { approval: { type: 'required', expiresIn: 0.2 } }, /no duration/],
     ['required and logApproval', { approval: 'required', logApproval: true }, /exclude each other/],
     ['logApproval that is no yes or no', { logApproval: 'yes' }, /logApproval/],
     ['userInput without its pause', { userInput: ['id'] }, /userInput .* exclude each other/],
@@ -92,6 +99,7 @@ describe('D4 a wrong tool is refused', () => {
     ['an unknown field', { aproval: 'required' }, /unknown field 'aproval'/],
     ['a provider-executed tool', { type: 'provider', id: 'openai.web_search', args: {} }, /model provider/],
     ['a timeout that is none', { timeout: '5 minutes' }, /no duration/],
+    ['a timeout longer than a timer', { timeout: '30d' }, /timeout is at most 24 days/],
     ['execute that is no function', { execute: 'rm -rf' }, /execute is no function/],
   ])('%s', (_, more, says) => refused({ ...base, ...more }, says))
 
@@ -207,6 +215,13 @@ describe('D7 a gate holds however the tool reaches the agent', () => {
       when?.({ id: 'u_1' }, { toolCallId: 'c', messages: [] }),
       when?.({ id: 'u_2' }, { toolCallId: 'c', messages: [] }),
     ]).toEqual([true, false])
+  })
+  test("and approval: 'required' laid over it makes every call pause, unless a when of its own says otherwise", () => {
+    const theirs = sdkTool({ ...base, needsApproval: () => false })
+    const when = () => true
+    expect(read({ ...theirs, approval: 'required' }).gate).toEqual(confirmed)
+    expect(read({ ...theirs, approval: { type: 'required' } }).gate).toEqual(confirmed)
+    expect(read({ ...sdkTool({ ...base, needsApproval: true }), approval: 'required', when }).gate?.when).toBe(when)
   })
   test('needsApproval: false does not take away a gate of ours', () => {
     expect(read({ ...base, needsApproval: false, approval: 'required' }).gate).toEqual(confirmed)

@@ -37,6 +37,32 @@ describe('a decision', () => {
     expect(!checked.ok && checked.issues.map((issue) => issue.path.join('.'))).toEqual([path])
   })
 
+  test.each<[string, unknown, string]>([
+    ['approve: false', { approve: false }, 'approve'],
+    ['approve: true', { approve: true }, 'approve'],
+    ["approve: ''", { approve: '' }, 'approve'],
+    ['approve: []', { approve: [] }, 'approve'],
+    ["reject: ''", { reject: '' }, 'reject'],
+    ['reject: false', { reject: false }, 'reject'],
+    ['reject: text', { reject: 'No.' }, 'reject'],
+    ["reconcile: ''", { reconcile: '' }, 'reconcile'],
+    ['a list', [], ''],
+    ['null', null, ''],
+    ['undefined', undefined, ''],
+    ['text', 'approve', ''],
+    ['true', true, ''],
+    ['an unknown choice', { aprove: {} }, ''],
+    ['a choice that every object has', { toString: {} }, ''],
+    ['an unknown choice beside a known one', { approve: {}, rejekt: {} }, ''],
+    ['an unknown field of approve', { approve: { argument: { id: 1 } } }, 'approve.argument'],
+    ['an unknown field of reject', { reject: { note: 'No.' } }, 'reject.note'],
+    ['a message that is no text', { reject: { message: 7 } }, 'reject.message'],
+  ])('that is not understood approves nothing: %s', (_, given, path) => {
+    const checked = checkDecision(given as DecisionInput, confirm)
+    expect(checked.ok).toBe(false)
+    expect(!checked.ok && checked.issues.map((issue) => issue.path.join('.'))).toEqual([path])
+  })
+
   test('that edits is none where arguments are not to be edited, also when it edits nothing', () => {
     for (const edit of [{ id: 1 }, {}, [], '', 0, false])
       expect(checkDecision({ approve: { arguments: edit } }, { ...confirm, mayEdit: false })).toMatchObject({
