@@ -67,8 +67,8 @@ function convertObject(value: object, above: object[], budget: Budget): JsonValu
   return Object.fromEntries(entries)
 }
 
-const unboxed = (value: unknown) =>
-  value instanceof Number || value instanceof String || value instanceof Boolean ? value.valueOf() : value
+const boxes = [Number, String, Boolean, BigInt]
+const unboxed = (value: unknown) => (boxes.some((box) => value instanceof box) ? Object(value).valueOf() : value)
 
 const hasToJson = (value: unknown): value is { toJSON(): unknown } =>
   typeof value === 'object' && value !== null && 'toJSON' in value && typeof value.toJSON === 'function'

@@ -52,7 +52,6 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
   const calling = new AbortController()
   let approvals = new Map<ApprovalId, ApprovalRecord>()
   let unseen = look
-  let isFresh = look
   let changed = Promise.withResolvers<void>()
   let background: unknown = null
   let broken = false
@@ -80,9 +79,8 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
 
   async function lookAround() {
     unseen = false
-    // In this order: a decision that comes between the two has its signal counted as unseen. A claim has just read the record.
-    if (!isFresh) await lease.refresh()
-    isFresh = false
+    // In this order: a decision that comes between the two has its signal counted as unseen.
+    await lease.refresh()
     const ids = presentCalls(lease.state)
       .filter(isOpen)
       .flatMap(({ proposed }) => proposed.approvalId ?? [])

@@ -88,7 +88,7 @@ describe('a cancel that commits before the call is on record wins: the tool is n
 })
 
 // Not yet: the drive takes the claim's record for the present one, and the signal is heard when the lease is renewed.
-test.fails('a cancel that commits while a run that was taken over is being read is seen before its model is asked', async () => {
+test('a cancel that commits while a run that was taken over is being read is seen before its model is asked', async () => {
   await using store = await openSqliteStore({ path: ':memory:' })
   let asked = 0
   const model: LanguageModelV4 = {

@@ -36,7 +36,8 @@ test('a run whose row cannot be read keeps no other from being taken, and is not
 test('a run whose row cannot be read fails its own reads and writes, and nobody else’s', async () => {
   await using scene = await openWithOther()
   const { store, other } = scene
-  const poisoned = await claimed(store)
+  // One that nobody works on: those that are held are remembered, and not read.
+  const poisoned = await started(store)
   const healthy = await claimed(store)
   other.prepare("UPDATE runs SET cancel_requested = 'x{' WHERE id = ?").run(poisoned.id)
   const [mine, step, signal, claim] = await Promise.allSettled([

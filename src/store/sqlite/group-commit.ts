@@ -30,6 +30,7 @@ const maxBatch = 512
 export function groupCommit(
   { connection, run }: Pick<Database, 'connection' | 'run'>,
   publish: (news: News) => void,
+  onDiscard: () => void,
 ): GroupCommit {
   let waiting: Waiting[] = []
   let scheduled = false
@@ -73,6 +74,7 @@ export function groupCommit(
       run('COMMIT')
       return outcomes
     } catch (error) {
+      onDiscard()
       if (connection.isTransaction) run('ROLLBACK')
       return { error: storeError(error), begun }
     }
@@ -85,6 +87,7 @@ export function groupCommit(
       run('RELEASE one')
       return outcome
     } catch (error) {
+      onDiscard()
       // A full disk, for one, ends the whole transaction, and the writes before this one with it.
       if (!connection.isTransaction) throw error
       run('ROLLBACK TO one')

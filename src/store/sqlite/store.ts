@@ -32,9 +32,13 @@ export function sqliteStore(database: Database, prefix: string, clock: () => num
   const tables = tablesOf(database, prefix)
   const { runs, approvals } = tables
   const sinks = new Set<{ readonly sink: (news: News) => void }>()
-  const commits = groupCommit(database, (news) => {
-    for (const { sink } of sinks) sink(news)
-  })
+  const commits = groupCommit(
+    database,
+    (news) => {
+      for (const { sink } of sinks) sink(news)
+    },
+    tables.forget,
+  )
   let closed = false
 
   const write = async <Result>(work: Work<Result>): Promise<Result> => {

@@ -2,6 +2,7 @@ import type { ApprovalRecord, EntryRecord, RunRecord } from '../records.ts'
 import type { Page } from '../store.ts'
 import type { Sql } from './database.ts'
 import type { Condition, Sorting } from './filters.ts'
+import { heldRuns } from './held-runs.ts'
 import { approvalIndexes, type ListIndexes, runIndexes } from './indexes.ts'
 import { type Arm, countArms, mergePage, pageArms } from './lists.ts'
 import { approvalColumns, runColumns, toApproval, toRun } from './rows.ts'
@@ -13,6 +14,8 @@ export type Tables = {
   readonly prefix: string
   readonly runs: Listed<RunRecord>
   readonly approvals: Listed<ApprovalRecord>
+  /** To be called when a transaction was discarded, in whole or in part. */
+  forget(): void
   /** An entry's place is written once; a second entry there throws. */
   append(entries: readonly EntryRecord[]): void
 }
@@ -43,10 +46,12 @@ export function tablesOf(sql: Sql, prefix: string): Tables {
     }
   }
 
+  const runs = heldRuns(table(sql, `${prefix}runs`, runColumns, toRun))
   return {
     sql,
     prefix,
-    runs: listed(table(sql, `${prefix}runs`, runColumns, toRun), runIndexes),
+    forget: runs.forget,
+    runs: listed(runs, runIndexes),
     approvals: listed(table(sql, `${prefix}approvals`, approvalColumns, toApproval), approvalIndexes),
     append(entries) {
       for (let start = 0; start < entries.length; start += entriesAtOnce) {
