@@ -149,7 +149,8 @@ describe('a worker that was cut off past its lease', () => {
     const answer = Promise.withResolvers<void>()
     const asked = Promise.withResolvers<void>()
     let times = 0
-    const agent = agentOf({ look: { inputSchema, execute: mark } }, () => {
+    const tools = { look: { inputSchema, execute: mark } }
+    const agent = agentOf(tools, () => {
       times += 1
       return times === 1 ? [{ call: 'look' }] : [{ text: 'Seen.' }]
     })
@@ -163,7 +164,7 @@ describe('a worker that was cut off past its lease', () => {
         return agent.model.doStream(options)
       },
     }
-    await using places = await twoPlaces({ ...agent, model })
+    await using places = await twoPlaces(agentOf(tools, [], { model }))
     const { id } = await places.first.start()
     await asked.promise
     places.cutOff()
