@@ -12,6 +12,7 @@ import type { Decided, Expected } from '../store/store.ts'
 import { type CheckedDecision, checkDecision, checkNote } from './decide.ts'
 import { readEditedArguments } from './edit-arguments.ts'
 import { fingerprint } from './fingerprint.ts'
+import { resolutionWith } from './resolution.ts'
 
 /**
  * Decides an approval, once. Wins only while the approval is PENDING, not past its deadline, and is what the caller expects; whoever loses is
@@ -45,7 +46,7 @@ export async function resolveApproval(
   if (!edited.ok) return invalidInput(...edited.issues)
 
   const at = store.now()
-  const resolution: Resolution = {
+  const resolution = resolutionWith({
     status: checked.decision.verdict,
     cause: 'DECISION',
     by: principal.id,
@@ -55,9 +56,7 @@ export async function resolveApproval(
     message: checked.decision.message,
     arguments: edited.text,
     fingerprint: edited.fingerprint,
-    values: null,
-    outcome: null,
-  }
+  })
   // Always bound to what was just read and checked, also when the caller expects nothing.
   const expected: Expected = {
     fingerprint: approval.fingerprint,
@@ -142,19 +141,7 @@ export async function expire(
   approval: ApprovalRecord,
   now: number,
 ): Promise<ApprovalRecord> {
-  const resolution: Resolution = {
-    status: 'EXPIRED',
-    cause: 'DEADLINE',
-    by: null,
-    at: now,
-    decisionId: randomUUID(),
-    note: null,
-    message: null,
-    arguments: null,
-    fingerprint: null,
-    values: null,
-    outcome: null,
-  }
+  const resolution = resolutionWith({ status: 'EXPIRED', cause: 'DEADLINE', at: now })
   const decided = await store.approvals.decide(
     approval.id,
     approval.tenant,

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { resolutionWith } from '../approvals/resolution.ts'
 import type { PrincipalId } from '../ids.ts'
 import type { CancelRequest, FailureCode, Resolution } from '../store/records.ts'
 import type { Call } from './fold.ts'
@@ -33,16 +33,4 @@ export const cancelledCall = ({ proposed }: Call, by: PrincipalId): CallDecision
   revision: null,
 })
 
-const cancellation = (at: number): Resolution => ({
-  status: 'CANCELLED',
-  cause: 'CANCELLATION',
-  by: null,
-  at,
-  decisionId: randomUUID(),
-  note: null,
-  message: null,
-  arguments: null,
-  fingerprint: null,
-  values: null,
-  outcome: null,
-})
+const cancellation = (at: number): Resolution => resolutionWith({ status: 'CANCELLED', cause: 'CANCELLATION', at })

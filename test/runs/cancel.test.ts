@@ -18,7 +18,12 @@ test.each([
   const act = tool({
     inputSchema: z.object({}),
     approval: 'required',
-    when: when && (() => (asked.resolve(), when())),
+    when:
+      when &&
+      (() => {
+        asked.resolve()
+        return when()
+      }),
     execute: async () => 'done',
   })
   if (!when) asked.resolve()
