@@ -170,6 +170,7 @@ export function holdLease(claimed: RunRecord, loaded: RunState, { store, log, le
       signalsSeen = there.signals
     },
     async renew() {
+      if (stopped.signal.aborted) throw lost()
       const asked = performance.now()
       const renewed = await store.runs.renew(run.id, run.fence, store.now() + leaseMs)
       if (!renewed) {

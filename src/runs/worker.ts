@@ -102,10 +102,9 @@ export function createWorker(engine: WorkerEngine): Worker {
   async function begin(run: RunRecord, heldSince: number, claim: Promise<unknown>) {
     try {
       go(await hold(run, heldSince), true)
-    } catch (error) {
-      // Nothing is lost: the lease runs out and the sweep finds the run again.
+    } finally {
+      // Does nothing when `go` put its drive there. Else nothing is lost: the lease runs out and the sweep finds the run again.
       leave(run.id, claim)
-      throw error
     }
   }
 
@@ -236,7 +235,8 @@ export function createWorker(engine: WorkerEngine): Worker {
         if (!run || run.status === 'RUNNING' || (isOver(run.status) && run.status !== 'FAILED')) return null
         const working = active.get(id)
         if (working) {
-          await Promise.race([('poke' in working ? working.done : working).catch(() => {}), delay(50)])
+          // A claim may be settled already: awaiting it would go round without letting anything else run.
+          await ('poke' in working ? Promise.race([working.done.catch(() => {}), delay(50)]) : delay(20))
           continue
         }
         const heldSince = performance.now()
@@ -268,6 +268,9 @@ export function createWorker(engine: WorkerEngine): Worker {
       await Promise.race([end, atMost(100)])
       stopped.abort()
       await sweeping
+      // What the last sweep claimed gives its lease back before the store is closed.
+      await Promise.race([quiet(), delay(100)])
+      for (const driving of drives()) driving.lose()
     },
   }
   return worker
