@@ -23,3 +23,7 @@ export class CountersignError extends Error {
     this.code = code
   }
 }
+
+/** Whether this passes: the store did not answer, and may when it is asked again. */
+export const isUnavailable = (error: unknown): boolean =>
+  error instanceof CountersignError && error.code === 'STORE_UNAVAILABLE'

@@ -1,4 +1,4 @@
-import { CountersignError } from '../errors.ts'
+import { isUnavailable } from '../errors.ts'
 
 /** What a source answers when it is asked: an item, that there is none yet, or that there will be none any more. */
 export type Taken<Item> = { readonly value: Item } | 'nothing yet' | 'over'
@@ -54,7 +54,7 @@ export function openChannel<Item>({ attach, take }: Source<Item>): Channel<Item>
         else if (taken !== 'nothing yet') waiting.shift()?.resolve({ done: false, value: taken.value })
         else if (!woken) break
       } catch (error) {
-        if (!ended && error instanceof CountersignError && error.code === 'STORE_UNAVAILABLE') {
+        if (!ended && isUnavailable(error)) {
           clearTimeout(retry)
           retry = setTimeout(() => waiting.length > 0 && !asking && void ask(), retryMs).unref()
           break

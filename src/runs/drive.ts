@@ -3,7 +3,7 @@ import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { AgentTool } from '../agents/agent.ts'
 import { expire } from '../approvals/resolve.ts'
 import type { Engine } from '../engine.ts'
-import { CountersignError } from '../errors.ts'
+import { isUnavailable } from '../errors.ts'
 import type { ApprovalId, CallId } from '../ids.ts'
 import type { ApprovalRecord } from '../store/records.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
@@ -232,7 +232,7 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
     try {
       if (await lease.renew()) poke()
     } catch (error) {
-      if (!(error instanceof CountersignError && error.code === 'STORE_UNAVAILABLE')) throw error
+      if (!isUnavailable(error)) throw error
       await delay(pauseAfterStoreError)
     }
   }
@@ -272,8 +272,7 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
           abortAll('The lease of the run is lost.')
           return
         }
-        const passes = error instanceof CountersignError && error.code === 'STORE_UNAVAILABLE'
-        if (passes) {
+        if (isUnavailable(error)) {
           // Nothing is half done: what was drafted is written by the next flush, what was read is read again.
           unseen = true
           await delay(pauseAfterStoreError, undefined, { signal: stopping }).catch(() => {})

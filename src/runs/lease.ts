@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { CountersignError } from '../errors.ts'
+import { isUnavailable } from '../errors.ts'
 import type { ApprovalId } from '../ids.ts'
 import type { ApprovalRecord, EntryRecord, Resolution, RunHead, RunRecord } from '../store/records.ts'
 import type { NewLease, Step, Store } from '../store/store.ts'
@@ -101,7 +101,7 @@ export function holdLease(claimed: RunRecord, loaded: RunState, { store, log, le
         throw lost()
       } catch (error) {
         if (error instanceof LeaseLost) throw error
-        if (!(error instanceof CountersignError && error.code === 'STORE_UNAVAILABLE')) {
+        if (!isUnavailable(error)) {
           stopped.abort('broken')
           throw error
         }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine } from '../engine.ts'
-import { CountersignError } from '../errors.ts'
+import { isUnavailable } from '../errors.ts'
 import type { RunId } from '../ids.ts'
 import type { RunRecord } from '../store/records.ts'
 import type { NewLease, News } from '../store/store.ts'
@@ -92,8 +92,8 @@ export function createWorker(engine: WorkerEngine): Worker {
       try {
         return holdLease(run, await loadOrBreak(store, run), held)
       } catch (error) {
-        const passes = error instanceof CountersignError && error.code === 'STORE_UNAVAILABLE'
-        if (!passes || stopping.signal.aborted || performance.now() - heldSince > settings.leaseMs) throw error
+        if (!isUnavailable(error) || stopping.signal.aborted || performance.now() - heldSince > settings.leaseMs)
+          throw error
         await delay(100)
       }
     }
