@@ -1,18 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
-import { tool } from '../../src/agents/tool.ts'
-import { agentOf, ledger } from './support/agents.ts'
+import { oneErasure } from './support/agents.ts'
 import { approvalsOf, finished, person, readApproval, resolve, start } from './support/api.ts'
 import { forEachStore } from './support/stores.ts'
-
-const inputSchema = z.object({ id: z.string() })
-
-function scene() {
-  const kept = ledger()
-  const erase = tool({ inputSchema, approval: 'required', execute: kept.enter })
-  const { agent, prompts } = agentOf({ erase }, [[{ call: 'erase', input: { id: 'a' } }]])
-  return { kept, prompts, agents: [agent] }
-}
 
 forEachStore(({ serve }) => {
   describe('R2 a thousand resolutions at once of one approval', () => {
@@ -23,7 +12,7 @@ forEachStore(({ serve }) => {
     }))
 
     test('R2 one ResolveApprovalSuccess, 999 ApprovalConflictErrors, each with the record as it stands', async () => {
-      const { kept, agents } = scene()
+      const { kept, agents } = oneErasure()
       await using api = await serve({ agents })
       const run = await start(api)
       const [approval] = approvalsOf(run)
@@ -48,7 +37,7 @@ forEachStore(({ serve }) => {
     })
 
     test('R2 through the library', async () => {
-      const { kept, agents } = scene()
+      const { kept, agents } = oneErasure()
       await using api = await serve({ agents })
       const run = await start(api)
       const [{ id }] = approvalsOf(run)

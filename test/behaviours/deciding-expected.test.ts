@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
-import { tool } from '../../src/agents/tool.ts'
 import type { AnyData } from '../support/client.ts'
-import { agentOf, heard, ledger } from './support/agents.ts'
+import { heard, oneErasure } from './support/agents.ts'
 import {
   approvalsOf,
   decide,
@@ -15,15 +13,6 @@ import {
   start,
 } from './support/api.ts'
 import { forEachStore } from './support/stores.ts'
-
-const inputSchema = z.object({ id: z.string() })
-
-function scene() {
-  const kept = ledger()
-  const erase = tool({ inputSchema, approval: 'required', execute: kept.enter })
-  const { agent, prompts } = agentOf({ erase }, [[{ call: 'erase', input: { id: 'a' } }]])
-  return { kept, prompts, agents: [agent] }
-}
 
 forEachStore(({ serve }) => {
   describe('R4 what is expected must be so', () => {
@@ -39,7 +28,7 @@ forEachStore(({ serve }) => {
       }),
     }
     test('R4 any other revision or fingerprint is refused with the current record', async () => {
-      const { kept, agents } = scene()
+      const { kept, agents } = oneErasure()
       await using api = await serve({ agents })
       const run = await start(api)
       const [approval] = approvalsOf(run)
@@ -62,7 +51,7 @@ forEachStore(({ serve }) => {
     })
 
     test('R5 an expectedStatus other than PENDING matches nothing that may be resolved', async () => {
-      const { agents } = scene()
+      const { agents } = oneErasure()
       await using api = await serve({ agents })
       const [approval] = approvalsOf(await start(api, { resumeMode: 'MANUAL' }))
       const statuses = ['APPROVED', 'REJECTED', 'EXPIRED', 'CANCELLED']
@@ -80,7 +69,7 @@ forEachStore(({ serve }) => {
     })
 
     test('R4 the same key again gets the first answer again: at once a hundred times, later, and after a restart', async () => {
-      const { kept, agents } = scene()
+      const { kept, agents } = oneErasure()
       await using api = await serve({ agents })
       const run = await start(api)
       const [approval] = approvalsOf(run)
@@ -110,7 +99,7 @@ forEachStore(({ serve }) => {
     })
 
     test('R4 a key answers for its decision only: another decision under it is a second one, and refused', async () => {
-      const { kept, agents } = scene()
+      const { kept, agents } = oneErasure()
       await using api = await serve({ agents })
       const [{ id }] = approvalsOf(await start(api, { resumeMode: 'MANUAL' }))
       const standing = await decide(api, id, { idempotencyKey: 'k' })
@@ -123,7 +112,7 @@ forEachStore(({ serve }) => {
     })
 
     test("R4 a key is its owner's, and of one approval", async () => {
-      const { kept, prompts, agents } = scene()
+      const { kept, prompts, agents } = oneErasure()
       await using api = await serve({ agents })
       const [one, two] = [await start(api), await start(api)]
       const [first] = approvalsOf(one)

@@ -1,26 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
 import type { Authenticate } from '../../src/access/authenticate.ts'
-import { tool } from '../../src/agents/tool.ts'
 import type { Client } from '../support/client.ts'
-import { agentOf, ledger } from './support/agents.ts'
+import { oneErasure } from './support/agents.ts'
 import { approvalsOf, decide, finished, person, readApproval, resolve, restart, start } from './support/api.ts'
 import * as documents from './support/documents.ts'
 import { forEachStore } from './support/stores.ts'
 
-const inputSchema = z.object({ id: z.string() })
-
-function scene() {
-  const kept = ledger()
-  const erase = tool({ inputSchema, approval: 'required', execute: kept.enter })
-  const { agent } = agentOf({ erase }, [[{ call: 'erase', input: { id: 'a' } }]])
-  return { kept, agents: [agent] }
-}
-
 forEachStore(({ serve }) => {
   describe('R13 what one may not see does not exist', () => {
     test("R13 unknown, malformed, another tenant's and hidden ids get the same NotFoundError, and nothing happens", async () => {
-      const { kept, agents } = scene()
+      const { kept, agents } = oneErasure()
       await using api = await serve({ agents })
       const run = await start(api)
       const [approval] = approvalsOf(run)
@@ -78,7 +67,7 @@ forEachStore(({ serve }) => {
     })
 
     test('R13 nor is it there to be read or watched', async () => {
-      const { agents } = scene()
+      const { agents } = oneErasure()
       await using api = await serve({ agents })
       const [{ id }] = approvalsOf(await start(api))
       for (const as of ['requester-2', 'approver-1@two', 'admin-1@two']) {
@@ -99,7 +88,7 @@ forEachStore(({ serve }) => {
     const both = 'requester+approver-1'
 
     test('R14 and everyone is told beforehand what the answer will be', async () => {
-      const { kept, agents } = scene()
+      const { kept, agents } = oneErasure()
       await using api = await serve({ agents })
       const [{ id, callId }] = approvalsOf(await start(api, { as: both, resumeMode: 'MANUAL' }))
       const [{ id: adminsOwn }] = approvalsOf(await start(api, { as: 'admin-1' }))
@@ -141,7 +130,7 @@ forEachStore(({ serve }) => {
       const names: Record<string, string> = { a: 'alice', b: 'prn_alice' }
       const authenticate: Authenticate = (token) =>
         names[token ?? ''] ? { id: names[token ?? ''] ?? '', roles: ['REQUESTER', 'APPROVER'] } : null
-      const { kept, agents } = scene()
+      const { kept, agents } = oneErasure()
       await using api = await serve({ agents, authenticate })
       const run = (
         await api.data(documents.startRun, { input: { agentName: 'agent', message: 'Go', waitMs: 9_000 } }, 'a')
@@ -153,7 +142,7 @@ forEachStore(({ serve }) => {
     })
 
     test('R14 unless the server is told allowSelfApproval', async () => {
-      const { kept, agents } = scene()
+      const { kept, agents } = oneErasure()
       await using api = await serve({ agents })
       const run = await start(api, { as: both })
       const [{ id }] = approvalsOf(run)

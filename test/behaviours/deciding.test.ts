@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
-import { tool } from '../../src/agents/tool.ts'
-import { agentOf, ledger } from './support/agents.ts'
+import { oneErasure } from './support/agents.ts'
 import {
   approvalsOf,
   decide,
@@ -15,15 +13,6 @@ import {
 } from './support/api.ts'
 import { forEachStore } from './support/stores.ts'
 
-const inputSchema = z.object({ id: z.string() })
-
-function scene() {
-  const kept = ledger()
-  const erase = tool({ inputSchema, approval: 'required', execute: kept.enter })
-  const { agent, prompts } = agentOf({ erase }, [[{ call: 'erase', input: { id: 'a' } }]])
-  return { kept, prompts, agents: [agent] }
-}
-
 forEachStore(({ serve }) => {
   describe('R1 an APPROVER decides', () => {
     const verdicts = [
@@ -33,7 +22,7 @@ forEachStore(({ serve }) => {
     test.each(verdicts)(
       'R1 %s: the record says what, who, when and why, at the next revision',
       async (verb, status, times) => {
-        const { kept, agents } = scene()
+        const { kept, agents } = oneErasure()
         await using api = await serve({ agents })
         const run = await start(api)
         const [before] = approvalsOf(run)
@@ -85,7 +74,7 @@ forEachStore(({ serve }) => {
     test.each(verdicts)(
       'R1 %s, through the library; who it was is the principal and nothing of the input',
       async (verb, status, times) => {
-        const { kept, agents } = scene()
+        const { kept, agents } = oneErasure()
         await using api = await serve({ agents })
         const { server } = api
         const started = await server.runs.start(person('requester-1'), {
@@ -121,7 +110,7 @@ forEachStore(({ serve }) => {
     )
 
     test('R1 nobody is named in the input over HTTP', async () => {
-      const { agents } = scene()
+      const { agents } = oneErasure()
       await using api = await serve({ agents })
       const [approval] = approvalsOf(await start(api))
       await expect(resolve(api, approval.id, { resolvedBy: 'prn_admin-9' })).rejects.toThrow('resolvedBy')
@@ -140,7 +129,7 @@ forEachStore(({ serve }) => {
       'one with a key of its own': { idempotencyKey: 'other', decision: { reject: {} } },
     }
     test.each(['approve', 'reject'])('R3 after %s', async (verb) => {
-      const { kept, agents } = scene()
+      const { kept, agents } = oneErasure()
       await using api = await serve({ agents })
       const run = await start(api, { resumeMode: 'MANUAL' })
       const [{ id }] = approvalsOf(run)

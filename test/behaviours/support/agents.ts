@@ -1,7 +1,9 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
+import { z } from 'zod'
 import type { Agent } from '../../../src/agents/agent.ts'
 import { defineAgent, type ToolRecord } from '../../../src/agents/define-agent.ts'
 import { type ScriptedPart, scriptedModel, turnOf } from '../../../src/agents/scripted-model.ts'
+import { tool } from '../../../src/agents/tool.ts'
 
 type Turns = readonly (readonly ScriptedPart[])[]
 export type Watched = {
@@ -55,4 +57,12 @@ export function ledger() {
       return 'done'
     },
   }
+}
+
+/** One agent that proposes one call of a tool under approval, `erase({ id: 'a' })`, and what became of it. */
+export function oneErasure() {
+  const kept = ledger()
+  const erase = tool({ inputSchema: z.object({ id: z.string() }), approval: 'required', execute: kept.enter })
+  const { agent, prompts } = agentOf({ erase }, [[{ call: 'erase', input: { id: 'a' } }]])
+  return { kept, prompts, agents: [agent] }
 }
