@@ -1,7 +1,8 @@
 import type { SQLInputValue } from 'node:sqlite'
+import type { Condition, Sorting, Test, TimeField, Value } from '../filters.ts'
+import { chooseIndex, type ListIndexes } from '../list-indexes.ts'
 import type { Page } from '../store.ts'
-import type { Condition, Sorting } from './filters.ts'
-import type { ListIndex, ListIndexes } from './indexes.ts'
+import { columnOf, never, notYet, toSql } from './rows.ts'
 
 /**
  * A list is put together from arms. In an arm every column that leads the index has one value, so that the index gives
@@ -12,21 +13,20 @@ export type Arm = { readonly text: string; readonly values: readonly SQLInputVal
 type Listed = ListIndexes & { readonly table: string; readonly prefix: string }
 type Place = { readonly id: string; readonly value: number }
 
-/** More arms than this would cost more than wading through an index of fewer columns. */
-const maxArms = 100
-
 /** The statements that give the ids of a page, each its own share of it, as `id, value` in order. */
 export function pageArms(listed: Listed, conditions: readonly Condition[], sorting: Sorting, page: Page): Arm[] {
   const descending = sorting.descending !== (page.backward ?? false)
   const direction = descending ? 'DESC' : 'ASC'
+  const column = columnOf(sorting.field)
+  const missing = sorting.field === 'expiresAt' ? never : notYet
   const cursors = [
     { key: page.after, compare: sorting.descending ? '<' : '>' },
     { key: page.before, compare: sorting.descending ? '>' : '<' },
-  ].flatMap(({ key, compare }) => (key ? [{ key, text: `(${sorting.column}, id) ${compare} (?, ?)` }] : []))
+  ].flatMap(({ key, compare }) => (key ? [{ key, text: `(${column}, id) ${compare} (?, ?)` }] : []))
   return conditions.flatMap((condition) =>
-    armsOf(listed, condition, sorting.column).map(({ from, tests, values }) => ({
-      text: `SELECT id, ${sorting.column} AS value FROM ${from} WHERE ${[...tests, ...cursors.map(({ text }) => text)].join(' AND ')} ORDER BY ${sorting.column} ${direction}, id ${direction} LIMIT ?`,
-      values: [...values, ...cursors.flatMap(({ key }) => [key.value ?? sorting.missing, key.id]), page.limit],
+    armsOf(listed, condition, sorting.field).map(({ from, tests, values }) => ({
+      text: `SELECT id, ${column} AS value FROM ${from} WHERE ${[...tests, ...cursors.map(({ text }) => text)].join(' AND ')} ORDER BY ${column} ${direction}, id ${direction} LIMIT ?`,
+      values: [...values, ...cursors.flatMap(({ key }) => [key.value ?? missing, key.id]), page.limit],
     })),
   )
 }
@@ -51,33 +51,24 @@ export const countArms = (listed: Listed, conditions: readonly Condition[]): Arm
     })),
   )
 
-function armsOf(listed: Listed, { among, tests }: Condition, sort: string | null) {
-  const { table, prefix, closed } = listed
-  const index = chooseIndex(listed, { ...closed, ...among }, sort)
-  const rest = Object.entries(among).filter(([column]) => !index.equal.includes(column))
+function armsOf(listed: Listed, { among, tests }: Condition, sort: TimeField | null) {
+  const { index, leading, rest } = chooseIndex(listed, among, sort)
   // Several values are one to SQLite, so that there are few statements to prepare.
-  const restTests = rest.map(([column, values]) =>
-    values.length === 1 ? `${column} = ?` : `${column} IN (SELECT value FROM json_each(?))`,
+  const restTests = rest.map(([field, values]) =>
+    values.length === 1 ? `${columnOf(field)} = ?` : `${columnOf(field)} IN (SELECT value FROM json_each(?))`,
   )
-  const restValues = rest.map(([, values]) => (values.length === 1 ? (values[0] ?? null) : JSON.stringify(values)))
-  return product(index.equal.map((column) => among[column] ?? closed[column] ?? [])).map((leading) => ({
-    from: `${table} INDEXED BY ${prefix}${index.name}`,
-    tests: [...index.equal.map((column) => `${column} = ?`), ...restTests, ...tests.map(({ text }) => text)],
-    values: [...leading, ...restValues, ...tests.map(({ value }) => value)],
+  const restValues = rest.map(([, values]) =>
+    values.length === 1 ? toSql(values[0] ?? null) : JSON.stringify(values.map(toSql)),
+  )
+  return product(leading.map(([, values]) => values)).map((values) => ({
+    from: `${listed.table} INDEXED BY ${listed.prefix}${index.name}`,
+    tests: [...leading.map(([field]) => `${columnOf(field)} = ?`), ...restTests, ...tests.map(testText)],
+    values: [...values.map(toSql), ...restValues, ...tests.map(({ value }) => value)],
   }))
 }
 
-function chooseIndex({ table, indexes, common }: Listed, among: Condition['among'], sort: string | null): ListIndex {
-  const arms = (index: ListIndex) =>
-    index.equal.reduce((product, column) => product * (among[column]?.length ?? Number.POSITIVE_INFINITY), 1)
-  const rare = !among.status?.includes(common)
-  const chosen = indexes.find(
-    (index) => (sort === null || index.few || index.sort === sort) && !(index.mixed && rare) && arms(index) <= maxArms,
-  )
-  if (chosen === undefined) throw new Error(`No index of ${table} serves this list`)
-  return chosen
-}
+const testText = ({ field, is }: Test) => `${columnOf(field)} ${is} ?`
 
 /** Every way to take one of each. */
-const product = (sets: readonly (readonly SQLInputValue[])[]): SQLInputValue[][] =>
-  sets.reduce<SQLInputValue[][]>((heads, set) => heads.flatMap((head) => set.map((value) => [...head, value])), [[]])
+const product = (sets: readonly (readonly Value[])[]): Value[][] =>
+  sets.reduce<Value[][]>((heads, set) => heads.flatMap((head) => set.map((value) => [...head, value])), [[]])

@@ -1,11 +1,12 @@
 import type { SQLInputValue } from 'node:sqlite'
+import type { Field } from '../filters.ts'
 import type { ApprovalRecord, EntryRecord, PrincipalRecord, RunRecord } from '../records.ts'
 
 /** `of` gives what is kept of a record in this column; an object is kept as JSON. */
 export type Column<Rec> = {
   readonly name: string
   readonly type: string
-  readonly of: (record: Rec) => string | number | object | null
+  readonly of: (record: Rec) => string | number | boolean | object | null
 }
 
 /** An approval without a deadline, so that it sorts last; a null would sort first. */
@@ -27,7 +28,7 @@ export const runColumns: readonly Column<RunRecord>[] = [
   { name: 'input_hash', type: 'TEXT', of: (run) => run.inputHash },
   { name: 'created_at', type: 'INTEGER NOT NULL', of: (run) => run.createdAt },
   { name: 'status', type: 'TEXT NOT NULL', of: (run) => run.status },
-  { name: 'gated', type: 'INTEGER NOT NULL', of: (run) => Number(run.gated) },
+  { name: 'gated', type: 'INTEGER NOT NULL', of: (run) => run.gated },
   { name: 'updated_at', type: 'INTEGER NOT NULL', of: (run) => run.updatedAt },
   { name: 'finished_at', type: 'INTEGER', of: (run) => run.finishedAt },
   { name: 'seq', type: 'INTEGER NOT NULL', of: (run) => run.seq },
@@ -61,7 +62,7 @@ export const approvalColumns: readonly Column<ApprovalRecord>[] = [
   { name: 'updated_at', type: 'INTEGER NOT NULL', of: (approval) => approval.updatedAt },
   { name: 'resolved_at', type: 'INTEGER NOT NULL', of: (approval) => approval.resolution?.at ?? notYet },
   { name: 'resolved_by', type: 'TEXT', of: (approval) => approval.resolution?.by ?? null },
-  { name: 'unheard', type: 'INTEGER NOT NULL', of: (approval) => Number(approval.unheard) },
+  { name: 'unheard', type: 'INTEGER NOT NULL', of: (approval) => approval.unheard },
   { name: 'resolution', type: 'TEXT', of: (approval) => approval.resolution },
   { name: 'history', type: 'TEXT NOT NULL', of: (approval) => approval.history },
   { name: 'tool_description', type: 'TEXT', of: (approval) => approval.toolDescription },
@@ -70,8 +71,13 @@ export const approvalColumns: readonly Column<ApprovalRecord>[] = [
   { name: 'answer_schema', type: 'TEXT NOT NULL', of: (approval) => approval.answerSchema },
 ]
 
-export const toSql = (value: string | number | object | null): SQLInputValue =>
-  typeof value === 'object' && value !== null ? JSON.stringify(value) : value
+/** The column that a field is kept in. */
+export const columnOf = (field: Field): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+export function toSql(value: string | number | boolean | object | null): SQLInputValue {
+  if (typeof value === 'boolean') return Number(value)
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value
+}
 
 const fromJson = (text: unknown) => (text === null ? null : JSON.parse(text as string))
 

@@ -1,7 +1,7 @@
 import type { PrincipalId, RunId } from '../../ids.ts'
+import { runConditions, runSorting } from '../filters.ts'
 import type { CancelRequest, EntryRecord, HistoryRef, RunRecord } from '../records.ts'
 import type { Created, NewLease, News, RunFilter, RunOrder } from '../store.ts'
-import { runConditions, runSorting } from './filters.ts'
 import type { Work } from './group-commit.ts'
 import type { Tables } from './tables.ts'
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { CountersignError } from '../../errors.ts'
-import { approvalIndexes, type ListIndex, runIndexes } from './indexes.ts'
-import { approvalColumns, type Column, runColumns } from './rows.ts'
+import { approvalIndexes, type ListIndex, runIndexes } from '../list-indexes.ts'
+import { approvalColumns, type Column, columnOf, runColumns } from './rows.ts'
 
 /** Raised when older programs could no longer read what this one writes. */
 export const schemaVersion = 1
@@ -90,4 +90,4 @@ const columnsOf = <Rec>(columns: readonly Column<Rec>[]) =>
   columns.map((column) => `${column.name} ${column.type}`).join(', ')
 
 const listIndex = (prefix: string, table: string, { name, equal, sort }: ListIndex) =>
-  `CREATE INDEX ${prefix}${name} ON ${prefix}${table} (${[...equal, sort, 'id'].join(', ')});`
+  `CREATE INDEX ${prefix}${name} ON ${prefix}${table} (${[...equal.map(columnOf), columnOf(sort), 'id'].join(', ')});`
