@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { readConfig } from '../server/config.ts'
+import { describeDatabase } from '../server/database.ts'
 import { createLog } from '../server/log.ts'
 import { createServer, type Server } from '../server/server.ts'
 import { type LoadedAgents, loadAgents } from './agents.ts'
@@ -26,7 +27,7 @@ async function start(): Promise<void> {
   })
   endOnSignal(server, loaded)
   const { url } = await server.listen({ port: config.PORT, host: config.HOST })
-  console.log(notice(url, config.DATABASE_URL, loaded))
+  console.log(notice(url, describeDatabase(config.DATABASE_URL), loaded))
 }
 
 /** The first signal lets what is under way finish, the second ends at once. */

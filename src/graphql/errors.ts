@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { CountersignError } from '../errors.ts'
 
 /** How long a caller should wait before it tries again while the database cannot be reached. */
-const retryAfterMs = 1_000
+export const retryAfterMs = 1_000
 
 export type ErrorEdge = {
   readonly requestId: string

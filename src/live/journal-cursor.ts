@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
-import { apply, emptyState, fold, isOver, type RunState } from '../runs/fold.ts'
+import { apply, emptyState, fold, type RunState } from '../runs/fold.ts'
 import { type Entry, readEntries } from '../runs/journal.ts'
 import { loadState } from '../runs/load.ts'
 import type { RunRecord } from '../store/records.ts'
+import { isOver } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 
 /** A place in a run's journal, with a page of what follows it. */

@@ -5,7 +5,7 @@ import { isRunId } from '../ids.ts'
 import type { CancelRunInput } from '../inputs.ts'
 import { waitForRun } from '../live/wait-for-run.ts'
 import { type CancelRunResult, forbidden, invalidInput, notFound } from '../results.ts'
-import { isOver } from './fold.ts'
+import { isOver } from '../store/records.ts'
 
 /** How long the answer waits for tools that are being made to stop; the run ends whenever they do. */
 const patience = 5_000

@@ -126,8 +126,6 @@ function updateCall(turns: readonly Turn[], id: CallId, changed: Partial<Call>):
   return turns.with(-1, { ...last, calls })
 }
 
-export const isOver = (status: RunStatus): boolean => status !== 'RUNNING' && status !== 'PAUSED'
-
 /** The calls of the model's last answer. */
 export const presentCalls = (state: RunState): readonly Call[] => state.turns.at(-1)?.calls ?? []
 

@@ -3,9 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { isUnavailable } from '../errors.ts'
 import type { ApprovalId } from '../ids.ts'
-import type { ApprovalRecord, EntryRecord, Resolution, RunHead, RunRecord } from '../store/records.ts'
+import {
+  type ApprovalRecord,
+  type EntryRecord,
+  isOver,
+  type Resolution,
+  type RunHead,
+  type RunRecord,
+} from '../store/records.ts'
 import type { NewLease, Step, Store } from '../store/store.ts'
-import { fold, isOver, type RunState } from './fold.ts'
+import { fold, type RunState } from './fold.ts'
 import { type Entry, type EntryBody, readEntry, writeEntry } from './journal.ts'
 
 /** Somebody else works on the run now: whatever this holder still had in mind is void. */

@@ -1,9 +1,9 @@
 import { CountersignError } from '../errors.ts'
 import type { RunId } from '../ids.ts'
 import { sha256 } from '../json.ts'
-import type { RunRecord } from '../store/records.ts'
+import { isOver, type RunRecord } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
-import { emptyState, fold, isOver, type RunState } from './fold.ts'
+import { emptyState, fold, type RunState } from './fold.ts'
 import { readEntries } from './journal.ts'
 
 const pageSize = 500

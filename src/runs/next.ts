@@ -1,6 +1,7 @@
 import type { ApprovalId, CallId } from '../ids.ts'
 import type { ApprovalRecord, CancelRequest, ResumeMode } from '../store/records.ts'
-import { type Call, isOpen, isOver, isSettled, isUnderWay, presentCalls, type RunState } from './fold.ts'
+import { isOver } from '../store/records.ts'
+import { type Call, isOpen, isSettled, isUnderWay, presentCalls, type RunState } from './fold.ts'
 import type { CallDecision } from './journal.ts'
 
 /** What is known beside the journal when the next step is chosen. */

@@ -2,7 +2,8 @@ import type { ApprovalId, CallId, RunId } from '../ids.ts'
 import type { JsonText } from '../json.ts'
 import { type JsonObject, type JsonValue, readJson } from '../json.ts'
 import type { ApprovalType, PauseKind, RunStatus } from '../store/records.ts'
-import { argumentsOf, type Call, isOpen, isOver, presentCalls, type RunState } from './fold.ts'
+import { isOver } from '../store/records.ts'
+import { argumentsOf, type Call, isOpen, presentCalls, type RunState } from './fold.ts'
 
 export const toolCallStatuses = [
   'WAITING',

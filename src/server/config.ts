@@ -1,25 +1,20 @@
 import { z } from 'zod'
 import { defaultSettings } from '../engine.ts'
-import { databasePath, defaultDatabaseUrl } from './database.ts'
+import { readDatabaseUrl } from './database-url.ts'
 import { logLevels } from './log.ts'
 import { isLoopback } from './loopback.ts'
 
 /** What the started program is told by environment variables; a variable that is empty counts as not set. */
-export type Config = z.infer<typeof shape>
+export type Config = z.infer<typeof shape> & {
+  /** Also when it came from the file that DATABASE_URL_FILE names. */
+  readonly DATABASE_URL: string
+}
 
 /** Digits only: `Number` would take 0x10, 1e3 and blanks too. */
 const whole = (least: number, most: number, what: string) =>
   z.string().regex(/^\d+$/, what).transform(Number).pipe(z.number().min(least, what).max(most, what))
 
 const yesOrNo = z.stringbool({ error: 'must be true or false' })
-
-const database = z.string().superRefine((url, { addIssue }) => {
-  try {
-    databasePath(url)
-  } catch (error) {
-    addIssue(error instanceof Error ? error.message : String(error))
-  }
-})
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL such as http://localhost:11434/v1' })
 
@@ -34,7 +29,6 @@ const shape = z.object({
     .string()
     .default('127.0.0.1')
     .refine(isLoopback, 'must be loopback, such as 127.0.0.1: without authentication no other address is served'),
-  DATABASE_URL: database.default(defaultDatabaseUrl),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('warn'),
   MODEL: z.string().optional(),
   OPENAI_API_KEY: z.string().optional(),
@@ -60,11 +54,8 @@ export type ConfigResult = { readonly config: Config } | { readonly mistakes: re
 export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
   const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => name in shape.shape && value !== ''))
   const parsed = shape.safeParse(given)
+  const database = readDatabaseUrl(env)
+  if (parsed.success && 'url' in database) return { config: { ...parsed.data, DATABASE_URL: database.url } }
   const mistakes = parsed.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}.`) ?? []
-  if (env.NODE_ENV === 'production' && !env.DATABASE_URL) {
-    mistakes.push(
-      'DATABASE_URL: must be set with NODE_ENV=production, such as file:/var/lib/countersign/countersign.db.',
-    )
-  }
-  return parsed.success && mistakes.length === 0 ? { config: parsed.data } : { mistakes }
+  return { mistakes: 'mistake' in database ? [...mistakes, database.mistake] : mistakes }
 }

@@ -1,15 +1,34 @@
 import { fileURLToPath } from 'node:url'
 import { CountersignError } from '../errors.ts'
+import { databaseNameOf, describeUrl, isMongoUrl } from '../store/mongodb/url.ts'
 import { openSqliteStore } from '../store/sqlite/store.ts'
 import type { Store } from '../store/store.ts'
 
-/** `file:…`, or with a prefix for the names of the tables, so that one database can serve several installations. */
+/** A URL, or with a prefix for the names of the tables or collections, so that one database can serve several installations. */
 export type DatabaseSetting = string | { readonly url: string; readonly prefix?: string }
 
 export const defaultDatabaseUrl = 'file:./countersign.db'
 
+/** @throws CountersignError INVALID_CONFIGURATION when the URL is of no kind that can be opened; never shows what may hold a password. */
+export function checkDatabase(setting: DatabaseSetting): void {
+  const url = typeof setting === 'string' ? setting : setting.url
+  if (isMongoUrl(url)) databaseNameOf(url)
+  else databasePath(url)
+}
+
+/** Opens what {@link checkDatabase} lets pass. MongoDB's driver is loaded only for it: it costs every start time. */
+export async function openStore(setting: DatabaseSetting): Promise<Store> {
+  const { url, prefix = '' } = typeof setting === 'string' ? { url: setting } : setting
+  if (!isMongoUrl(url)) return openSqliteStore({ path: databasePath(url), prefix })
+  const { openMongoStore } = await import('../store/mongodb/store.ts')
+  return openMongoStore({ url, prefix })
+}
+
+/** The URL for people: without credentials and options. */
+export const describeDatabase = (url: string): string => (isMongoUrl(url) ? describeUrl(url) : url)
+
 /**
- * The file that a database URL names: `file:./name.db`, `file:/path/name.db`, or `:memory:`, which ends with the process.
+ * The file that a URL of SQLite names: `file:./name.db`, `file:/path/name.db`, or `:memory:`, which ends with the process.
  *
  * @throws CountersignError INVALID_CONFIGURATION when it names something else; never shows what may hold a password.
  */
@@ -18,13 +37,8 @@ export function databasePath(url: string): string {
   if (url.startsWith('file://') && URL.canParse(url) && new URL(url).host === '') return fileURLToPath(url)
   if (url.startsWith('file:') && !url.startsWith('file://') && url.length > 'file:'.length)
     return url.slice('file:'.length)
-  const message = /^mongodb(\+srv)?:/.test(url)
-    ? 'MongoDB is not in this version: use file:./countersign.db'
-    : 'a database is file:./name.db or file:/path/name.db'
-  throw new CountersignError('INVALID_CONFIGURATION', message)
-}
-
-export async function openStore(setting: DatabaseSetting): Promise<Store> {
-  const { url, prefix = '' } = typeof setting === 'string' ? { url: setting } : setting
-  return openSqliteStore({ path: databasePath(url), prefix })
+  throw new CountersignError(
+    'INVALID_CONFIGURATION',
+    'a database is file:./name.db, file:/path/name.db or mongodb://host/name',
+  )
 }

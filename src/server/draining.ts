@@ -1,10 +1,14 @@
 import { GraphQLError } from 'graphql'
+import { retryAfterMs } from '../graphql/errors.ts'
 import type { ServerPlugin } from './http-context.ts'
+
+/** For an answer with HTTP 503, in seconds: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after */
+export const retryAfter = { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }
 
 /** What a request gets that came while the server cannot take it: HTTP 503. */
 export const unavailable = (reason: string): GraphQLError =>
   new GraphQLError(`The server takes no requests now: ${reason}. Try again.`, {
-    extensions: { code: 'UNAVAILABLE', retryAfterMs: 1000, http: { status: 503, headers: { 'retry-after': '1' } } },
+    extensions: { code: 'UNAVAILABLE', retryAfterMs },
   })
 
 /** Refuses new requests before the server has started and once it is stopping; those under way go on. */

@@ -1,3 +1,4 @@
+import { retryAfter } from './draining.ts'
 import type { ServerPlugin } from './http-context.ts'
 
 /** Why the server takes no work now; null when it does. */
@@ -15,7 +16,7 @@ export const useHealth = (readiness: Readiness): ServerPlugin => ({
       endResponse(
         reason === null
           ? Response.json({ status: 'ready' })
-          : Response.json({ status: 'unavailable', reason }, { status: 503 }),
+          : Response.json({ status: 'unavailable', reason }, { status: 503, headers: retryAfter }),
       )
     }
   },

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino'
+import { withoutCredentials } from './credentials.ts'
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -10,5 +11,6 @@ export const createLog = (level: LogLevel): Logger =>
   pino({
     name: 'countersign',
     level,
+    hooks: { streamWrite: withoutCredentials },
     redact: { paths: secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[redacted]' },
   })

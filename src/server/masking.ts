@@ -2,6 +2,7 @@ import { type ExecutionResult, GraphQLError } from 'graphql'
 import { isAsyncIterable } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import { toGraphQLError } from '../graphql/errors.ts'
+import { retryAfter } from './draining.ts'
 import type { ServerPlugin } from './http-context.ts'
 import { whichOperation } from './one-operation.ts'
 
@@ -65,9 +66,9 @@ function takesEventsOnly({ headers }: Request): boolean {
   return /\btext\/event-stream\b/i.test(accept) && !/\bapplication\/|\*\/\*/i.test(accept)
 }
 
-const statuses: Readonly<Record<string, { status: number }>> = {
+const statuses: Readonly<Record<string, { status: number; headers?: Readonly<Record<string, string>> }>> = {
   INTERNAL_SERVER_ERROR: { status: 500 },
-  UNAVAILABLE: { status: 503 },
+  UNAVAILABLE: { status: 503, headers: retryAfter },
   UNAUTHENTICATED: { status: 401 },
   FORBIDDEN: { status: 403 },
   NOT_FOUND: { status: 404 },

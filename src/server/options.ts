@@ -9,7 +9,10 @@ import type { DatabaseSetting } from './database.ts'
 export type ServerOptions = {
   /** Made by `defineAgent`; their names differ. */
   agents: readonly Agent[]
-  /** Where everything is kept: `file:./countersign.db` when left out. With `prefix` the tables' names begin with it. */
+  /**
+   * Where everything is kept: `file:./countersign.db` when left out, `mongodb://…` or `mongodb+srv://…` for several servers on one database.
+   * With `prefix` the names of the tables or collections begin with it.
+   */
   database?: DatabaseSetting | undefined
   /** Who asks. Left out, everyone is an admin who may decide their own requests too, and the server listens on loopback only. */
   authenticate?: Authenticate | undefined

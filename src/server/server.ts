@@ -14,7 +14,7 @@ import { getRun, listRuns } from '../runs/read.ts'
 import { startRun } from '../runs/start.ts'
 import { createWorker } from '../runs/worker.ts'
 import { createActivity } from './activity.ts'
-import { databasePath, defaultDatabaseUrl, openStore } from './database.ts'
+import { checkDatabase, defaultDatabaseUrl, openStore } from './database.ts'
 import { listenOn } from './listen-on.ts'
 import { createLiveSubscriptions } from './live-subscriptions.ts'
 import { createLog } from './log.ts'
@@ -84,7 +84,7 @@ export function createServer(options: ServerOptions): Server {
   const { database = defaultDatabaseUrl, authenticate, logger: log = createLog('info') } = options
   const agents = agentsByName(options.agents)
   const { graceMs, ...settings } = settingsOf(options)
-  databasePath(typeof database === 'string' ? database : database.url)
+  checkDatabase(database)
 
   const open = authenticate === undefined
   const identify = identifyWith(authenticate)

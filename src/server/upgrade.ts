@@ -1,9 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { retryAfter } from './draining.ts'
 import { foreignHost, foreignOrigin } from './open-access.ts'
 import { endpoint } from './pipeline.ts'
 
-export type Refused = { readonly status: string; readonly reason: string }
+export type Refused = {
+  readonly status: string
+  readonly reason: string
+  readonly headers?: Readonly<Record<string, string>>
+}
 
 /** Why a request for a WebSocket is refused; null when it is not. */
 export function refusalOf(upgrade: IncomingMessage, open: boolean, refusal: () => string | null): Refused | null {
@@ -13,13 +18,14 @@ export function refusalOf(upgrade: IncomingMessage, open: boolean, refusal: () =
   const foreign = open ? (foreignHost(request) ?? foreignOrigin(request)) : null
   if (foreign !== null) return { status: '403 Forbidden', reason: foreign }
   const draining = refusal()
-  return draining === null ? null : { status: '503 Service Unavailable', reason: draining }
+  return draining === null ? null : { status: '503 Service Unavailable', reason: draining, headers: retryAfter }
 }
 
-export function refuse(socket: Duplex, { status, reason }: Refused): void {
+export function refuse(socket: Duplex, { status, reason, headers = {} }: Refused): void {
+  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.on('error', () => {})
   socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n${more.join('')}\r\n${reason}`,
   )
 }
 

@@ -6,6 +6,7 @@ import type { JsonText } from '../json.ts'
 
 export const runStatuses = ['RUNNING', 'PAUSED', 'COMPLETED', 'FAILED', 'CANCELLED'] as const
 export type RunStatus = (typeof runStatuses)[number]
+export const isOver = (status: RunStatus): boolean => status !== 'RUNNING' && status !== 'PAUSED'
 export const resumeModes = ['AUTOMATIC', 'MANUAL'] as const
 export type ResumeMode = (typeof resumeModes)[number]
 
@@ -63,6 +64,12 @@ export type RunRecord = RunHead & {
 
 /** A journal entry as it is kept: its JSON text is what the next entry's `prev` is the hash of. */
 export type EntryRecord = { readonly runId: RunId; readonly seq: number; readonly text: string }
+
+/** @throws Error when the entries do not stand at the run's places after `seq`, one by one: a mistake in the caller's program. */
+export function checkPlaces(runId: RunId, seq: number, entries: readonly EntryRecord[]): void {
+  const stray = entries.findIndex((entry, index) => entry.runId !== runId || entry.seq !== seq + 1 + index)
+  if (stray >= 0) throw new Error(`Entry ${stray} of a write does not stand at place ${seq + 1 + stray} of ${runId}`)
+}
 
 /** A finished run of the session, up to its last entry: the prompt is built from these, also by a later owner. */
 export type HistoryRef = { readonly runId: RunId; readonly seq: number }

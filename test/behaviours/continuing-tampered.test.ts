@@ -20,8 +20,7 @@ import {
   start,
   until,
 } from './support/api.ts'
-import { forEachStore } from './support/stores.ts'
-import { editApproval, intrude } from './support/tampering.ts'
+import { forEachStore, type Tampering } from './support/stores.ts'
 
 const inputSchema = z.object({ id: z.string() })
 const call = (name: string, id: string) => ({ call: name, input: { id } })
@@ -35,10 +34,10 @@ function scene(...ids: string[]) {
   return { kept, agent, prompts, print }
 }
 
-forEachStore(({ serve, editEntry }) => {
+forEachStore(({ serve, database, approvalRecord, editApproval, editEntry }) => {
   describe('C10 a tampered approval: the run fails with TAMPERED, and the call does not run', () => {
     type Scene = ReturnType<typeof scene>
-    const tampers: Record<string, (s: Scene) => Record<string, string>> = {
+    const tampers: Record<string, (s: Scene) => Tampering> = {
       'its arguments alone': () => ({ arguments: forged }),
       'its arguments, to the same in other words': () => ({ arguments: '{ "id": "a" }' }),
       'its fingerprint alone': ({ print }) => ({ fingerprint: print(forged) }),
@@ -47,7 +46,7 @@ forEachStore(({ serve, editEntry }) => {
         arguments: forged,
         fingerprint: print(forged),
       }),
-      'its tool': () => ({ tool_name: 'other' }),
+      'its tool': () => ({ toolName: 'other' }),
     }
     for (const [what, change] of Object.entries(tampers)) {
       test(`C10 ${what}, while it is pending`, async () => {
@@ -55,7 +54,7 @@ forEachStore(({ serve, editEntry }) => {
         await using api = await serve({ agents: [s.agent] })
         const run = await start(api)
         const [{ id }] = approvalsOf(run)
-        editApproval(api.database, id, change(s))
+        await editApproval(api.database, id, change(s))
         expect(await resolve(api, id)).toMatchObject({ __typename: 'ResolveApprovalSuccess' })
         await expectTampered(api, run.id, s)
       })
@@ -67,7 +66,7 @@ forEachStore(({ serve, editEntry }) => {
         const [{ id }] = approvalsOf(run)
         await decide(api, id)
         await until(api, run.id, 'ToolCallsDecided')
-        editApproval(api.database, id, change(s))
+        await editApproval(api.database, id, change(s))
         await restart(api)
         await continueRun(api, run.id)
         await expectTampered(api, run.id, s)
@@ -89,7 +88,7 @@ forEachStore(({ serve, editEntry }) => {
       await using api = await serve({ agents: [agent] })
       const run = await start(api)
       const [{ id: approvalId }] = approvalsOf(run)
-      editApproval(api.database, approvalId, { arguments: 'DROP' })
+      await editApproval(api.database, approvalId, { arguments: 'DROP' })
       await api.server.approvals.resolve(person('approver-1'), { approvalId, decision: { approve: {} } })
       await expect
         .poll(() => api.server.runs.get(person('requester-1'), run.id))
@@ -105,22 +104,21 @@ forEachStore(({ serve, editEntry }) => {
       await using api = await serve({ agents: [s.agent] })
       const run = await start(api)
       const [a, b] = approvalsOf(run)
-      editApproval(api.database, a.id, { arguments: '{"id":"b"}', fingerprint: b.fingerprint })
-      editApproval(api.database, b.id, { arguments: '{"id":"a"}', fingerprint: a.fingerprint })
+      await editApproval(api.database, a.id, { arguments: '{"id":"b"}', fingerprint: b.fingerprint })
+      await editApproval(api.database, b.id, { arguments: '{"id":"a"}', fingerprint: a.fingerprint })
       await decide(api, b.id)
       await decide(api, a.id, { decision: { reject: {} } })
       await expectTampered(api, run.id, s)
     })
 
-    const edits: Record<string, (resolution: Record<string, unknown>, s: Scene) => object> = {
-      'the arguments as edited': (resolution) => ({ ...resolution, arguments: forged }),
-      'the arguments as edited, with their fingerprint': (resolution, { print }) => ({
-        ...resolution,
+    const edits: Record<string, (s: Scene) => object> = {
+      'the arguments as edited': () => ({ arguments: forged }),
+      'the arguments as edited, with their fingerprint': ({ print }) => ({
         arguments: forged,
         fingerprint: print(forged),
       }),
-      'that they were edited': (resolution) => ({ ...resolution, arguments: null, fingerprint: null }),
-      'the fingerprint of what was edited': (resolution, { print }) => ({ ...resolution, fingerprint: print(forged) }),
+      'that they were edited': () => ({ arguments: null, fingerprint: null }),
+      'the fingerprint of what was edited': ({ print }) => ({ fingerprint: print(forged) }),
     }
     test.each(Object.entries(edits))('C10 %s, after the decision', async (_, edit) => {
       const s = scene()
@@ -129,9 +127,8 @@ forEachStore(({ serve, editEntry }) => {
       const [{ id }] = approvalsOf(run)
       await decide(api, id, { decision: { approve: { arguments: { id: 'edited' } } } })
       await until(api, run.id, 'ToolCallsDecided')
-      using intruder = intrude(api.database)
-      const resolution = JSON.parse(intruder.approval(id, 'resolution'))
-      editApproval(api.database, id, { resolution: JSON.stringify(edit(resolution, s)) })
+      const { resolution } = await approvalRecord(api.database, id)
+      await editApproval(api.database, id, { resolution: { ...resolution, ...edit(s) } })
       await continueRun(api, run.id)
       await expectTampered(api, run.id, s)
     })
@@ -141,10 +138,10 @@ forEachStore(({ serve, editEntry }) => {
       await using api = await serve({ agents: [s.agent] })
       const run = await start(api)
       const [{ id, fingerprint: shown }] = approvalsOf(run)
-      editApproval(api.database, id, { arguments: forged, fingerprint: s.print(forged) })
+      await editApproval(api.database, id, { arguments: forged, fingerprint: s.print(forged) })
       const proposal = (text: string) =>
         text.replaceAll('{\\"id\\":\\"a\\"}', '{\\"id\\":\\"z\\"}').replaceAll(shown, s.print(forged))
-      await editEntry(String(api.database), run.id, 3, (text) => {
+      await editEntry(api.database, run.id, 3, (text) => {
         expect(proposal(text)).not.toBe(text)
         return proposal(text)
       })
@@ -169,7 +166,7 @@ forEachStore(({ serve, editEntry }) => {
         await using api = await serve({ agents: [agent] })
         const run = await start(api)
         const [{ id }] = approvalsOf(run)
-        editApproval(api.database, id, { status, unheard: 1 })
+        await editApproval(api.database, id, { status, unheard: true })
         await restart(api)
         expect(await resolve(api, id)).toMatchObject({ __typename: 'ApprovalConflictError' })
         expect(await continueRun(api, run.id)).toMatchObject({ __typename: 'ApprovalPendingError', pending: [{ id }] })
@@ -188,8 +185,8 @@ forEachStore(({ serve, editEntry }) => {
       const run = await start(api)
       const [a, b] = approvalsOf(run)
       await decide(api, b.id)
-      using intruder = intrude(api.database)
-      editApproval(api.database, a.id, { resolution: intruder.approval(b.id, 'resolution'), unheard: 1 })
+      const { resolution } = await approvalRecord(api.database, b.id)
+      await editApproval(api.database, a.id, { resolution, unheard: true })
       await restart(api)
       await continueRun(api, run.id)
       expect(await finished(api, run.id)).toMatchObject({ status: 'COMPLETED' })
@@ -201,14 +198,16 @@ forEachStore(({ serve, editEntry }) => {
   test('C10 an approval that was made another call’s fails its run, and takes no server down', {
     timeout: 40_000,
   }, async () => {
+    await using db = database()
     await using server = await spawnServer({
+      database: db.url,
       agents: join(import.meta.dirname, 'support/errands.ts'),
       authenticated: true,
       env: { NODE_OPTIONS: '--max-old-space-size=80' },
     })
     const run = await start(server, { agentName: 'two' })
     const [a, b] = approvalsOf(run)
-    editApproval(server.database, a.id, { call_id: b.callId })
+    await editApproval(server.database, a.id, { callId: b.callId })
     await decide(server, a.id)
     await decide(server, b.id, { decision: { reject: {} } })
     expect(await finished(server, run.id)).toMatchObject({ status: 'FAILED', error: { code: 'TAMPERED' } })

@@ -17,7 +17,6 @@ import {
   until,
 } from './support/api.ts'
 import { forEachStore } from './support/stores.ts'
-import { deleteApproval, editApproval } from './support/tampering.ts'
 
 const inputSchema = z.object({ id: z.string() })
 const call = (name: string, id: string) => ({ call: name, input: { id } })
@@ -33,7 +32,7 @@ function scene(turn = [call('erase', 'a'), call('erase', 'b')]) {
 const approve = (callId: string) => ({ callId, decision: { approve: {} } })
 const reject = (callId: string) => ({ callId, decision: { reject: { message: 'No.' } } })
 
-forEachStore(({ serve }) => {
+forEachStore(({ serve, deleteApproval, editApproval }) => {
   describe('C1 continueRun while an approval is pending', () => {
     test.each(['AUTOMATIC', 'MANUAL'])(
       'C1 says ApprovalPendingError, lists them, and nothing runs: %s',
@@ -98,7 +97,7 @@ forEachStore(({ serve }) => {
       await using api = await serve({ agents: [agent] })
       const run = await start(api, { resumeMode: mode })
       const [a, b] = approvalsOf(run)
-      deleteApproval(api.database, a.id)
+      await deleteApproval(api.database, a.id)
       expect(await readApproval(api, a.id)).toBeNull()
       const both = { __typename: 'ApprovalPendingError', pending: [{ id: b.id }], missing: [a.callId] }
       expect(await continueRun(api, run.id)).toMatchObject(both)
@@ -129,7 +128,7 @@ forEachStore(({ serve }) => {
       await decide(api, b.id)
       // Both are heard, together or one after the other, before either goes.
       while ((await readRun(api, run.id)).requirements.length > 0) await until(api, run.id, 'ToolCallsDecided')
-      deleteApproval(api.database, a.id)
+      await deleteApproval(api.database, a.id)
       await continueRun(api, run.id)
       expect(await finished(api, run.id)).toMatchObject({ status: 'COMPLETED' })
       expect(kept.inputs()).toEqual([{ id: 'b' }])
@@ -177,7 +176,7 @@ forEachStore(({ serve }) => {
       const { kept, agent } = scene([call('erase', 'a')])
       await using api = await serve({ agents: [agent, holding, plain] })
       const tampered = await start(api)
-      editApproval(api.database, approvalsOf(tampered)[0].id, { arguments: '{"id":"z"}' })
+      await editApproval(api.database, approvalsOf(tampered)[0].id, { arguments: '{"id":"z"}' })
       await decide(api, approvalsOf(tampered)[0].id)
       const cancelled = await start(api)
       await cancel(api, cancelled.id)

@@ -163,7 +163,7 @@ forEachStore(({ serve, database, editEntry }) => {
       await using api = await serve({ agents })
       const run = await start(api)
       const [a, b] = approvalsOf(run)
-      await editEntry(String(api.database), run.id, 2, (text) => text.replace('"text":null', '"text":"forged"'))
+      await editEntry(api.database, run.id, 2, (text) => text.replace('"text":null', '"text":"forged"'))
       await decide(api, a.id)
       const over = await endOf(api, run.id)
       expect(over).toMatchObject({ status: 'FAILED', error: { code: 'TAMPERED' } })
@@ -183,7 +183,7 @@ forEachStore(({ serve, database, editEntry }) => {
     }
 
     test('R16 its process died in the middle of another call', async () => {
-      await using db = await database()
+      await using db = database()
       using directory = temporaryDirectory()
       const effects = join(directory.path, 'effects')
       writeFileSync(effects, '')

@@ -127,7 +127,7 @@ forEachStore(({ serve, database, open }) => {
     })
 
     test('R12 when its process dies right after the write', async () => {
-      await using db = await database()
+      await using db = database()
       using directory = temporaryDirectory()
       const effects = join(directory.path, 'effects')
       writeFileSync(effects, '')
@@ -149,8 +149,8 @@ forEachStore(({ serve, database, open }) => {
 
     test('R12 when both decisions are written and no server has heard of either', async () => {
       const { kept, agents } = scene()
-      await using db = await database()
-      const options = { agents, database: db.url } as Parameters<typeof serve>[0]
+      await using db = database()
+      const options = { agents, database: db.url }
       const runs: { id: string }[] = []
       {
         await using api = await serve(options)

@@ -70,7 +70,7 @@ forEachStore(({ serve, database }) => {
     })
 
     test('P6 the process can be killed between pause and decision, and everything is there', async () => {
-      await using db = await database()
+      await using db = database()
       using directory = temporaryDirectory()
       const effects = join(directory.path, 'effects')
       writeFileSync(effects, '')

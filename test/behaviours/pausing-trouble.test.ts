@@ -43,7 +43,7 @@ forEachStore(({ serve, database, refuseApprovals }) => {
     test('P7 the run is not paused without it, nothing runs, nobody hears of a pause, and others are not held up', async () => {
       const { kept, prompts, agents } = scene()
       await using api = await serve({ agents })
-      const refusal = await refuseApprovals(String(api.database))
+      const refusal = await refuseApprovals(api.database)
       let allowed = false
       await using pending = watchPending(api)
       expect((await pending.data()).pendingApprovals).toMatchObject({ reason: 'INITIAL', approvals: [] })
@@ -77,7 +77,7 @@ forEachStore(({ serve, database, refuseApprovals }) => {
 
     test('P7 the server can be closed, and what was not written is done again by the next one', async () => {
       const { kept, prompts, agents } = scene()
-      await using db = await database()
+      await using db = database()
       let id = ''
       {
         await using refusing = await serveOn(db.url, agents)
@@ -98,7 +98,7 @@ forEachStore(({ serve, database, refuseApprovals }) => {
       expect(kept.inputs()).toEqual([{ id: 'b' }, { id: 'a' }])
     })
     const serveOn = (url: string, agents: ReturnType<typeof scene>['agents']) =>
-      serve({ agents, database: url, leaseMs: 500 } as Parameters<typeof serve>[0])
+      serve({ agents, database: url, leaseMs: 500 })
   })
 
   describe('P8 the run is not wedged and calls are not mixed up', () => {

@@ -35,7 +35,7 @@ test('S8 disk full in the middle of a batch: what was acknowledged is there, wha
   const erase = tool({ inputSchema, approval: 'required', execute: kept.enter })
   const { agent } = agentOf({ erase }, [[{ call: 'erase', input: { id: 'a' } }]])
   await using api = await testServer({ agents: [agent], leaseMs: 1_000 })
-  const path = databasePath(String(api.database))
+  const path = databasePath(api.database)
   const [waiting, alike] = [await start(api), await start(api)]
 
   disk.limit(path, 40)
@@ -92,7 +92,7 @@ forEachStore(({ database }) => {
   describe('S1 (until reconciliation comes) a process that is killed while a tool runs', () => {
     async function scene() {
       await using opened = new AsyncDisposableStack()
-      const db = opened.use(await database())
+      const db = opened.use(database())
       const gate = opened.use(await openGate())
       const directory = opened.use(temporaryDirectory())
       const effects = join(directory.path, 'effects')

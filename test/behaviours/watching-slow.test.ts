@@ -7,6 +7,7 @@ import { WebSocket } from 'ws'
 import type { AnyData, Client } from '../support/client.ts'
 import { spawnServer } from '../support/spawn-server.ts'
 import { allPending, followPending, pendingDocument } from './support/pending-client.ts'
+import { forEachStore } from './support/stores.ts'
 
 const changes = 5_000
 /** Each event has the same 1 KB this often: 150 KB, and 750 MB for all of them. */
@@ -69,44 +70,48 @@ async function propose(client: Client, count: number): Promise<void> {
   await Promise.all(Array.from({ length: 8 }, worker))
 }
 
-test('W3 a consumer that stops reading costs bounded memory, harms nobody else, and gets a RESYNC when it reads again', {
-  timeout: 90_000,
-}, async () => {
-  await using server = await spawnServer({
-    agents: join(import.meta.dirname, 'support/held-agents.ts'),
-    authenticated: true,
+forEachStore(({ database }) => {
+  test('W3 a consumer that stops reading costs bounded memory, harms nobody else, and gets a RESYNC when it reads again', {
+    timeout: 90_000,
+  }, async () => {
+    await using db = database()
+    await using server = await spawnServer({
+      database: db.url,
+      agents: join(import.meta.dirname, 'support/held-agents.ts'),
+      authenticated: true,
+    })
+    using slow = await slowSubscriber(server)
+    const other = followPending(server.subscribe(pendingDocument, { first: 10 }, 'approver-1'))
+    const told = () => Object.keys(other.known()).length
+    // Everything is warm, and the slow one has read its share, before memory is looked at.
+    await propose(server, 300)
+    await expect.poll(told, { timeout: 20_000 }).toBe(300)
+    await slow.until(() => slow.events.length > 200)
+    const before = memoryOf(server.pid, 'VmRSS')
+
+    slow.tcp.pause()
+    const read = slow.events.length
+    await propose(server, changes)
+    await expect.poll(told, { timeout: 60_000 }).toBe(300 + changes)
+    expect(memoryOf(server.pid, 'VmHWM') - before).toBeLessThan(bounded)
+    expect(slow.events.length - read).toBeLessThan(200)
+    // The other one had every change, in time: nothing was dropped for it, and it has what the server has.
+    expect(other.snapshots).toEqual(['INITIAL'])
+    expect(other.known()).toEqual(await allPending(server))
+
+    slow.tcp.resume()
+    await slow.until(({ reason }) => reason === 'RESYNC')
+    const resync = slow.events.find(({ reason }) => reason === 'RESYNC')
+    expect(resync.approvals).toHaveLength(10)
+    expect(slow.events.length).toBeLessThan(changes / 2)
+    // And from there on it is told of changes again.
+    await propose(server, 20)
+    const newest = Object.keys(await expectKnown()).at(-1)
+    await slow.until(({ approval }) => approval?.id === newest)
+
+    async function expectKnown() {
+      await expect.poll(told, { timeout: 20_000 }).toBe(300 + changes + 20)
+      return other.known()
+    }
   })
-  using slow = await slowSubscriber(server)
-  const other = followPending(server.subscribe(pendingDocument, { first: 10 }, 'approver-1'))
-  const told = () => Object.keys(other.known()).length
-  // Everything is warm, and the slow one has read its share, before memory is looked at.
-  await propose(server, 300)
-  await expect.poll(told, { timeout: 20_000 }).toBe(300)
-  await slow.until(() => slow.events.length > 200)
-  const before = memoryOf(server.pid, 'VmRSS')
-
-  slow.tcp.pause()
-  const read = slow.events.length
-  await propose(server, changes)
-  await expect.poll(told, { timeout: 60_000 }).toBe(300 + changes)
-  expect(memoryOf(server.pid, 'VmHWM') - before).toBeLessThan(bounded)
-  expect(slow.events.length - read).toBeLessThan(200)
-  // The other one had every change, in time: nothing was dropped for it, and it has what the server has.
-  expect(other.snapshots).toEqual(['INITIAL'])
-  expect(other.known()).toEqual(await allPending(server))
-
-  slow.tcp.resume()
-  await slow.until(({ reason }) => reason === 'RESYNC')
-  const resync = slow.events.find(({ reason }) => reason === 'RESYNC')
-  expect(resync.approvals).toHaveLength(10)
-  expect(slow.events.length).toBeLessThan(changes / 2)
-  // And from there on it is told of changes again.
-  await propose(server, 20)
-  const newest = Object.keys(await expectKnown()).at(-1)
-  await slow.until(({ approval }) => approval?.id === newest)
-
-  async function expectKnown() {
-    await expect.poll(told, { timeout: 20_000 }).toBe(300 + changes + 20)
-    return other.known()
-  }
 })

@@ -71,13 +71,13 @@ test('bad environment variables: all together, one clear line each, exit 1, and 
     },
     /PORT: must be a port/,
     /HOST: must be loopback.*without authentication/,
-    /DATABASE_URL: MongoDB is not in this version/,
     /LOG_LEVEL: must be one of fatal, error/,
     /OPENAI_BASE_URL: must be a URL/,
     /ALLOW_SELF_APPROVAL: must be true or false/,
     /MAX_MESSAGE_BYTES: must be a number of bytes/,
     /LEASE_MS: must be a number of milliseconds/,
     /JWKS_URL: authentication by JWT is not in this version/,
+    /DATABASE_URL: the MongoDB URL names no database/,
   )
   const { stderr } = await runCli(['start'], {
     env: { DATABASE_URL: 'mongodb://user:sk-secret@host', OPENAI_BASE_URL: 'sk-secret' },
@@ -87,6 +87,10 @@ test('bad environment variables: all together, one clear line each, exit 1, and 
 
 test('in production the database has to be named', async () => {
   await failsWith({ NODE_ENV: 'production' }, /DATABASE_URL: must be set with NODE_ENV=production/)
+  await failsWith(
+    { NODE_ENV: 'production', DATABASE_URL_FILE: '/nowhere' },
+    /DATABASE_URL_FILE: the file cannot be read/,
+  )
 })
 
 test('a module of agents that is not there, fails or exports none: one clear line, exit 1', async () => {

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sha256 } from '../../src/json.ts'
-import { apply, argumentsOf, emptyState, fold, isOpen, isOver, isSettled, isUnderWay } from '../../src/runs/fold.ts'
+import { apply, argumentsOf, emptyState, fold, isOpen, isSettled, isUnderWay } from '../../src/runs/fold.ts'
 import { type EntryBody, readEntries, readEntry, writeEntry } from '../../src/runs/journal.ts'
+import { isOver } from '../../src/store/records.ts'
 import {
   answered,
   callFinished,

@@ -1,11 +1,17 @@
 import { expect } from 'vitest'
 import type { ApprovalId, CallId } from '../../src/ids.ts'
 import { planContinuation } from '../../src/runs/answers.ts'
-import { type Call, isOpen, isOver, isSettled, presentCalls, type RunState } from '../../src/runs/fold.ts'
+import { type Call, isOpen, isSettled, presentCalls, type RunState } from '../../src/runs/fold.ts'
 import { type Entry, type EntryBody, writeEntry } from '../../src/runs/journal.ts'
 import { entryAfter } from '../../src/runs/lease.ts'
 import { next } from '../../src/runs/next.ts'
-import type { ApprovalRecord, CancelRequest, ResumeMode, RunRecord } from '../../src/store/records.ts'
+import {
+  type ApprovalRecord,
+  type CancelRequest,
+  isOver,
+  type ResumeMode,
+  type RunRecord,
+} from '../../src/store/records.ts'
 import {
   type CallKind,
   callFinished,

@@ -9,7 +9,7 @@ const logger = createLog('silent')
 
 const ask = async (server: { fetch(request: Request): Promise<Response> }, path: string) => {
   const response = await server.fetch(new Request(`http://localhost${path}`))
-  return { status: response.status, body: await response.json() }
+  return { status: response.status, retryAfter: response.headers.get('retry-after'), body: await response.json() }
 }
 
 test('/health says that the process lives, /ready that it takes work; neither asks who you are', async () => {
@@ -26,15 +26,19 @@ test('/health says that the process lives, /ready that it takes work; neither as
 test('before start and after close the process is healthy and not ready, and requests are refused with 503', async () => {
   const server = createServer({ logger, agents, database: ':memory:', authenticate: testPrincipals })
   const refused = async (reason: RegExp) => {
-    expect(await ask(server, '/health')).toEqual({ status: 200, body: { status: 'ok' } })
+    expect(await ask(server, '/health')).toEqual({ status: 200, retryAfter: null, body: { status: 'ok' } })
     expect(await ask(server, '/ready')).toEqual({
       status: 503,
+      retryAfter: '1',
       body: { status: 'unavailable', reason: expect.stringMatching(reason) },
     })
     const query = await ask(server, '/graphql?query={__typename}')
     expect(query).toMatchObject({
       status: 503,
-      body: { errors: [{ message: expect.stringMatching(reason), extensions: { code: 'UNAVAILABLE' } }] },
+      retryAfter: '1',
+      body: {
+        errors: [{ message: expect.stringMatching(reason), extensions: { code: 'UNAVAILABLE', retryAfterMs: 1_000 } }],
+      },
     })
   }
   await refused(/not started/)

@@ -1,7 +1,10 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
+import { createLog } from '../../src/server/log.ts'
+import { createServer } from '../../src/server/server.ts'
 import { agents } from '../support/echo-agents.ts'
 import { testServer } from '../support/test-server.ts'
 
@@ -13,6 +16,18 @@ async function raw(url: string, lines: string[], body: string): Promise<string> 
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`)
   return text(socket)
 }
+
+test('a WebSocket that comes before the server has started is told when to try again', async () => {
+  const server = createServer({ logger: createLog('silent'), agents, database: ':memory:' })
+  const http = createHttpServer().on('upgrade', server.handleUpgrade).listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  const { port } = http.address() as AddressInfo
+  const lines = ['GET /graphql HTTP/1.1', `Host: 127.0.0.1:${port}`, 'Connection: Upgrade', 'Upgrade: websocket']
+  const answer = await raw(`http://127.0.0.1:${port}`, lines, '')
+  expect(answer).toMatch(/^HTTP\/1\.1 503 Service Unavailable\r\n/)
+  expect(answer).toMatch(/\r\nretry-after: 1\r\n\r\nit has not started$/)
+  http.close()
+})
 
 test('an offer to go on with HTTP/2 is ignored, and the request answered', async () => {
   await using api = await testServer({ agents })

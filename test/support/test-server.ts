@@ -7,7 +7,9 @@ import { type Client, connect } from './client.ts'
 import { testPrincipals } from './principals.ts'
 import { temporaryDirectory } from './temporary.ts'
 
-export type TestServerOptions = Omit<ServerOptions, 'authenticate'> & {
+export type TestServerOptions = Omit<ServerOptions, 'authenticate' | 'database'> & {
+  /** A URL; of a temporary file when left out. */
+  database?: string
   /** {@link testPrincipals} when left out; null: none, everyone is the local admin. */
   authenticate?: Authenticate | null
   logLevel?: LogLevel
@@ -16,8 +18,8 @@ export type TestServerOptions = Omit<ServerOptions, 'authenticate'> & {
 export type TestServer = Client & {
   /** For `server.runs.*` and `server.approvals.*`. A new one after each restart. */
   readonly server: Server
-  /** The file, or what was given as `database`. */
-  readonly database: ServerOptions['database']
+  /** The URL of its database. */
+  readonly database: string
   /** Stops the server and starts another on the same database and port, perhaps with other options. Old subscriptions are over. */
   restart(changes?: Partial<TestServerOptions>): Promise<void>
 }

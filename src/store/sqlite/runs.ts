@@ -1,13 +1,11 @@
 import type { PrincipalId, RunId } from '../../ids.ts'
 import { runConditions, runSorting } from '../filters.ts'
-import type { CancelRequest, EntryRecord, HistoryRef, RunRecord } from '../records.ts'
+import { type CancelRequest, type EntryRecord, type HistoryRef, isOver, type RunRecord } from '../records.ts'
 import type { Created, NewLease, News, RunFilter, RunOrder } from '../store.ts'
 import type { Work } from './group-commit.ts'
 import type { Tables } from './tables.ts'
 
 export const runNews = (run: RunRecord): News => ({ kind: 'run', id: run.id, seq: run.seq })
-
-export const isOver = ({ status }: Pick<RunRecord, 'status'>) => status !== 'RUNNING' && status !== 'PAUSED'
 
 export function createRun(tables: Tables, run: RunRecord, started: EntryRecord): Work<Created> {
   const { sql, prefix, runs } = tables
@@ -103,7 +101,7 @@ const claimed = (run: RunRecord, { owner, until }: NewLease): RunRecord => ({
 const signalled = (run: RunRecord, now: number): RunRecord => ({ ...run, signals: run.signals + 1, due: now })
 
 const cancelAfter = (run: RunRecord, cancel: CancelRequest | undefined) =>
-  isOver(run) ? run.cancelRequested : (run.cancelRequested ?? cancel ?? null)
+  isOver(run.status) ? run.cancelRequested : (run.cancelRequested ?? cancel ?? null)
 
 export function readHistory(
   tables: Tables,

@@ -1,10 +1,10 @@
 import type { RunId } from '../../ids.ts'
-import type { EntryRecord, Resolution, RunRecord } from '../records.ts'
+import { isOver, type Resolution, type RunRecord } from '../records.ts'
 import type { News, Step, StepResult } from '../store.ts'
 import { approvalNews, resolved } from './approvals.ts'
 import type { Work } from './group-commit.ts'
 import { toApproval } from './rows.ts'
-import { isOver, runNews } from './runs.ts'
+import { runNews } from './runs.ts'
 import type { Tables } from './tables.ts'
 
 /** All of a step, or nothing: whoever is not the holder any more, or has not seen the last entry, writes nothing. */
@@ -29,16 +29,10 @@ export function takeStep(tables: Tables, step: Step): Work<StepResult> {
   }
 }
 
-/** @throws Error when the entries do not stand at the run's places after `seq`, one by one: a mistake in the caller's program. */
-export function checkPlaces(runId: RunId, seq: number, entries: readonly EntryRecord[]): void {
-  const stray = entries.findIndex((entry, index) => entry.runId !== runId || entry.seq !== seq + 1 + index)
-  if (stray >= 0) throw new Error(`Entry ${stray} of a write does not stand at place ${seq + 1 + stray} of ${runId}`)
-}
-
 function afterStep(run: RunRecord, { entries, head, release }: Step): RunRecord {
   const after = { ...run, ...head, seq: run.seq + entries.length }
   // A signal came since the holder last looked: it goes round again. For a run that is over there is nothing to see.
-  if (release === null || (run.signals !== release.signals && !isOver(after))) return after
+  if (release === null || (run.signals !== release.signals && !isOver(after.status))) return after
   return { ...after, lease: null, due: release.due }
 }
 

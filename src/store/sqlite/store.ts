@@ -1,4 +1,5 @@
 import { approvalConditions, approvalSorting, runConditions, runSorting } from '../filters.ts'
+import { checkPlaces } from '../records.ts'
 import type { News, Store } from '../store.ts'
 import { decide, unheardRuns } from './approvals.ts'
 import { type Database, openDatabase } from './database.ts'
@@ -6,7 +7,7 @@ import { closedError, storeError } from './errors.ts'
 import { groupCommit, type Work } from './group-commit.ts'
 import { toApproval, toEntry, toPrincipal } from './rows.ts'
 import { claimDue, claimOrSignal, createRun, readHistory, renewLease, signalRun } from './runs.ts'
-import { checkPlaces, takeStep } from './steps.ts'
+import { takeStep } from './steps.ts'
 import { tablesOf } from './tables.ts'
 
 export type SqliteOptions = {

@@ -1,58 +1,50 @@
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { describe } from 'vitest'
-import { databasePath, openStore } from '../../../src/server/database.ts'
+import type { ApprovalRecord } from '../../../src/store/records.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { temporaryDirectory } from '../../support/temporary.ts'
+import { mongodbIsOff } from '../../support/mongodb-database.ts'
 import { type TestServer, type TestServerOptions, testServer } from '../../support/test-server.ts'
+import { mongodb } from './on-mongodb.ts'
+import { sqlite } from './on-sqlite.ts'
 
-/** A kind of database, and what the behaviours do to it behind the server's back. */
-export type TestStore = {
+/** A kind of database, and what the behaviours do to it behind the server's back, at the URL that is `api.database`. */
+export type DatabaseKind = {
   readonly name: string
-  /** A server of this process on a database of its own, which goes with it. */
-  serve(options: Omit<TestServerOptions, 'database'>): Promise<TestServer>
-  /** A database for several servers, one after the other. */
-  database(): Promise<AsyncDisposable & { readonly url: string }>
+  /** An empty one, which goes with its scope. */
+  database(): AsyncDisposable & { readonly url: string }
   /** The store itself, while no server has it. */
   open(url: string): Promise<Store>
   /** From now on no approval can be written, until disposed. */
   refuseApprovals(url: string): Promise<AsyncDisposable>
+  deleteApproval(url: string, id: string): Promise<void>
+  /** The record of an approval as it is kept. */
+  approvalRecord(url: string, id: string): Promise<ApprovalRecord>
+  editApproval(url: string, id: string, change: Tampering): Promise<void>
   /** Changes the text of a journal entry that is there. */
   editEntry(url: string, runId: string, seq: number, edit: (text: string) => string): Promise<void>
 }
 
-const sqlite: TestStore = {
-  name: 'SQLite',
-  serve: testServer,
-  async database() {
-    const directory = temporaryDirectory()
-    const url = `file:${join(directory.path, 'test.db')}`
-    return { url, [Symbol.asyncDispose]: async () => directory[Symbol.dispose]() }
-  },
-  open: openStore,
-  async refuseApprovals(url) {
-    change(url, "CREATE TRIGGER refuse BEFORE INSERT ON approvals BEGIN SELECT RAISE(ABORT, 'refused'); END")
-    return { [Symbol.asyncDispose]: async () => change(url, 'DROP TRIGGER refuse') }
-  },
-  async editEntry(url, runId, seq, edit) {
-    using connection = connect(url)
-    const where = 'WHERE run_id = ? AND seq = ?'
-    const row = connection.prepare(`SELECT text FROM journal ${where}`).get(runId, seq)
-    connection.prepare(`UPDATE journal SET text = ? ${where}`).run(edit(String(row?.text)), runId, seq)
-  },
+/** Fields of an approval's record, to be changed to what they may not be. */
+export type Tampering = Partial<Record<keyof ApprovalRecord, unknown>>
+
+export type TestStore = DatabaseKind & {
+  /** A server of this process, on a database of its own that goes with it unless one is named. */
+  serve(options: TestServerOptions): Promise<TestServer>
 }
 
-/** A connection of somebody else. */
-const connect = (url: string) => new DatabaseSync(databasePath(url), { timeout: 5_000 })
+const serveOn =
+  ({ database }: DatabaseKind): TestStore['serve'] =>
+  async (options) => {
+    await using opened = new AsyncDisposableStack()
+    const url = options.database ?? opened.use(database()).url
+    const api = opened.use(await testServer({ ...options, database: url }))
+    const owned = opened.move()
+    return Object.assign(api, { [Symbol.asyncDispose]: () => owned.disposeAsync() })
+  }
 
-function change(url: string, statement: string): void {
-  using connection = connect(url)
-  connection.exec(statement)
-}
-
-/** The behaviours hold on every store; MongoDB joins the list when it is there. */
-const stores: readonly TestStore[] = [sqlite]
-
+/** The behaviours hold on every store. */
 export function forEachStore(define: (store: TestStore) => void): void {
-  for (const store of stores) describe(`on ${store.name}`, () => define(store))
+  for (const kind of [sqlite, mongodb]) {
+    const off = kind === mongodb && mongodbIsOff()
+    describe.skipIf(off)(`on ${kind.name}`, () => define({ ...kind, serve: serveOn(kind) }))
+  }
 }

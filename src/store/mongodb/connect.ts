@@ -1,0 +1,150 @@
+import {
+  MongoAPIError,
+  MongoClient,
+  type MongoClientOptions,
+  MongoCompatibilityError,
+  MongoError,
+  MongoParseError,
+  MongoServerSelectionError,
+} from 'mongodb'
+import { ConnectionString } from 'mongodb-connection-string-url'
+import { CountersignError } from '../../errors.ts'
+import { authenticationFailed, codeOf, reasonOf, unauthorized } from './errors.ts'
+import { databaseNameOf, describeUrl } from './url.ts'
+
+export type Connection = AsyncDisposable & {
+  readonly client: MongoClient
+  /** A client of its own: what waits for changes takes no connection from the writes. */
+  readonly watching: MongoClient
+  readonly database: string
+  /** For people. */
+  readonly description: string
+}
+
+/** Of MongoDB 6.0. */
+const leastWireVersion = 17
+
+// Whatever the URL says of these, an acknowledged write is on the disks of a majority, and reads see no other.
+const durable = {
+  appName: 'countersign',
+  readPreference: 'primary',
+  readConcern: { level: 'majority' },
+  writeConcern: { w: 'majority', journal: true, wtimeoutMS: 5_000 },
+  retryWrites: true,
+  retryReads: true,
+} as const satisfies MongoClientOptions
+
+/** Where the URL says nothing else. A server that is gone, or hangs, is told of within seconds. */
+const patience = { serverSelectionTimeoutMS: 5_000, connectTimeoutMS: 5_000, waitQueueTimeoutMS: 5_000 } as const
+const answerWithin = { socketTimeoutMS: 10_000 } as const
+
+/**
+ * Connects, and sees to it that what answers can keep what this program promises.
+ *
+ * @throws CountersignError INVALID_CONFIGURATION or STORE_UNAVAILABLE, which say what to do and show no credentials.
+ */
+export async function connect(url: string): Promise<Connection> {
+  const database = databaseNameOf(url)
+  const given = new ConnectionString(url).searchParams
+  const wanted = (defaults: Record<string, number>) =>
+    Object.fromEntries(Object.entries(defaults).filter(([name]) => !given.has(name)))
+  await using opening = new AsyncDisposableStack()
+  try {
+    const client = opening.adopt(
+      new MongoClient(url, { ...wanted({ ...patience, ...answerWithin }), ...durable }),
+      (opened) => opened.close(),
+    )
+    const watching = opening.adopt(
+      new MongoClient(url, { ...wanted(patience), ...durable, maxPoolSize: 2, minPoolSize: 0 }),
+      (opened) => opened.close(),
+    )
+    await client.connect()
+    const hello = await client.db(database).command({ hello: 1 })
+    refuseUnfit(hello, url)
+    const { version } = await client.db(database).command({ buildInfo: 1 })
+    // The rights are asked for by reading: a user may sign in and still see nothing of this database.
+    await client.db(database).listCollections({}, { nameOnly: true }).toArray()
+    const opened = opening.move()
+    return {
+      client,
+      watching,
+      database,
+      description: `MongoDB ${version} at ${describeUrl(url)}`,
+      [Symbol.asyncDispose]: () => opened.disposeAsync(),
+    }
+  } catch (error) {
+    throw openingError(error, url)
+  }
+}
+
+function refuseUnfit({ maxWireVersion, setName, msg }: Record<string, unknown>, url: string): void {
+  if (Number(maxWireVersion) < leastWireVersion) throw tooOld(url)
+  if (setName === undefined && msg !== 'isdbgrid') {
+    throw new CountersignError(
+      'STORE_UNAVAILABLE',
+      `The MongoDB server at ${describeUrl(url)} is no replica set, which transactions and live updates need. Start it with --replSet rs0 and run rs.initiate() in mongosh once; one node will do.`,
+    )
+  }
+}
+
+const tooOld = (url: string) =>
+  new CountersignError(
+    'STORE_UNAVAILABLE',
+    `The MongoDB server at ${describeUrl(url)} is too old: version 6.0 or later is needed.`,
+  )
+
+/** What kept the store from opening, in one line that says what to do. */
+export function openingError(error: unknown, url: string): unknown {
+  if (!(error instanceof MongoError)) return error
+  const refused = (what: string) => new CountersignError('STORE_UNAVAILABLE', what)
+  const place = describeUrl(url)
+  if (isTooOld(error)) return tooOld(url)
+  const code = codeOf(error)
+  if (code === authenticationFailed) {
+    return refused(
+      `The MongoDB server at ${place} refused the user or the password of the URL (and of its authSource).`,
+    )
+  }
+  if (code === unauthorized) {
+    return refused(
+      `The MongoDB user of the URL may not do what is needed in ${place}: give it the role readWrite on that database.`,
+    )
+  }
+  if (error instanceof MongoServerSelectionError) {
+    return refused(
+      `No MongoDB server can be reached at ${place}: ${selectionReason(error)}. Is it running, and are host, port, TLS and replicaSet of the URL right?`,
+    )
+  }
+  if (error instanceof MongoParseError || error instanceof MongoAPIError) {
+    return new CountersignError(
+      'INVALID_CONFIGURATION',
+      `The MongoDB URL is wrong: ${withoutCredentials(error.message, url)}.`,
+    )
+  }
+  return refused(`The database at ${place} cannot be opened: ${reasonOf(error)}.`)
+}
+
+function isTooOld(error: MongoError): boolean {
+  if (error instanceof MongoCompatibilityError) return true
+  return (
+    error instanceof MongoServerSelectionError &&
+    causesOf(error).some((cause) => cause instanceof MongoCompatibilityError)
+  )
+}
+
+/** What the servers said, each once. */
+function selectionReason(error: MongoServerSelectionError): string {
+  const said = new Set(causesOf(error).map(({ message }) => message.replace(/\.$/, '')))
+  return said.size > 0 ? [...said].join('; ') : error.message.replace(/\.$/, '')
+}
+
+function causesOf({ reason, cause }: MongoServerSelectionError): Error[] {
+  const servers = [...(reason?.servers.values() ?? [])]
+  return [...servers.map(({ error }) => error), cause].filter((one) => one instanceof Error)
+}
+
+function withoutCredentials(message: string, url: string): string {
+  const { username, password } = new ConnectionString(url)
+  const secrets = [username, password].flatMap((text) => [text, decodeURIComponent(text)]).filter((text) => text !== '')
+  return secrets.some((secret) => message.includes(secret)) ? 'its options cannot be used' : message.replace(/\.$/, '')
+}

@@ -1,0 +1,159 @@
+import type { Collection, Db } from 'mongodb'
+import { CountersignError } from '../../errors.ts'
+import type { ApprovalId, PrincipalId, RunId } from '../../ids.ts'
+import type { Field } from '../filters.ts'
+import type {
+  ApprovalChange,
+  ApprovalRecord,
+  CancelRequest,
+  EntryRecord,
+  PrincipalRecord,
+  Resolution,
+  RunRecord,
+} from '../records.ts'
+
+// The documents as they stand in MongoDB: the records, with times as dates. What was supplied from outside stays the text it is.
+
+type Dated<Rec, Time extends keyof Rec> = Omit<Rec, Time> & { [Key in Time]: Date | Extract<Rec[Key], null> }
+
+export type RunDocument = Dated<
+  Omit<RunRecord, 'id' | 'lease' | 'cancelRequested'>,
+  'createdAt' | 'updatedAt' | 'finishedAt' | 'due'
+> & {
+  _id: RunId
+  lease: { owner: string; until: Date } | null
+  /** When a worker may take the run: the end of the lease that somebody has on it, or its due time. */
+  wake: Date | null
+  cancelRequested: Dated<CancelRequest, 'at'> | null
+}
+
+export type ApprovalDocument = Dated<
+  Omit<ApprovalRecord, 'id' | 'resolution' | 'history'>,
+  'createdAt' | 'updatedAt' | 'expiresAt'
+> & {
+  _id: ApprovalId
+  resolution: Dated<Resolution, 'at'> | null
+  /** Each is of the revision that its place says, from 1. */
+  history: Dated<Omit<ApprovalChange, 'revision'>, 'at'>[]
+  /** What lists are sorted by: {@link never} without a deadline, {@link notYet} without a resolution. */
+  order: { expires: Date; resolved: Date }
+}
+
+type SessionDocument = { _id: { tenant: string; id: string }; owner: PrincipalId }
+type PrincipalDocument = { _id: { tenant: string; id: PrincipalId }; name: string | null }
+
+export type Collections = {
+  readonly runs: Collection<RunDocument>
+  readonly journal: Collection<EntryRecord>
+  readonly approvals: Collection<ApprovalDocument>
+  readonly sessions: Collection<SessionDocument>
+  readonly principals: Collection<PrincipalDocument>
+}
+
+export const collectionsOf = (db: Db, prefix: string): Collections => ({
+  runs: db.collection(`${prefix}runs`),
+  journal: db.collection(`${prefix}journal`),
+  approvals: db.collection(`${prefix}approvals`),
+  sessions: db.collection(`${prefix}sessions`),
+  principals: db.collection(`${prefix}principals`),
+})
+
+/** The format of runs and approvals that this program reads and writes; documents of another are left alone. */
+export const v = 1 as const
+
+/** After all times, and before all: a null would sort first, and no comparison with a date finds it. */
+export const never = new Date('9999-12-31T23:59:59.999Z')
+export const notYet = new Date(-1)
+
+/** Where a field that lists are found and sorted by stands in the document. */
+export const pathOf = (field: Field): string => paths[field] ?? field
+const paths: Partial<Record<Field, string>> = {
+  expiresAt: 'order.expires',
+  resolvedAt: 'order.resolved',
+  resolvedBy: 'resolution.by',
+}
+
+type Time = number | null
+export const toDate = <T extends Time>(time: T) => (time === null ? null : new Date(time)) as Date | Extract<T, null>
+const fromDate = <D extends Date | null>(date: D) =>
+  (date === null ? null : date.getTime()) as number | Extract<D, null>
+
+export function fromRun({ id, ...run }: RunRecord): RunDocument {
+  const { lease, due } = run
+  return {
+    _id: id,
+    ...run,
+    createdAt: toDate(run.createdAt),
+    updatedAt: toDate(run.updatedAt),
+    finishedAt: toDate(run.finishedAt),
+    lease: lease && { owner: lease.owner, until: toDate(lease.until) },
+    due: toDate(due),
+    wake: toDate(lease?.until ?? due),
+    cancelRequested: fromCancel(run.cancelRequested),
+  }
+}
+
+export const fromCancel = (cancel: CancelRequest | null) => cancel && { ...cancel, at: toDate(cancel.at) }
+
+/** @throws CountersignError UNSUPPORTED_VERSION for a document of another format: it is not half read. */
+export function toRun({ _id, wake: _, ...run }: RunDocument): RunRecord {
+  refuseOtherVersion(run.v, _id)
+  const { lease, cancelRequested } = run
+  return {
+    id: _id,
+    ...run,
+    createdAt: fromDate(run.createdAt),
+    updatedAt: fromDate(run.updatedAt),
+    finishedAt: fromDate(run.finishedAt),
+    lease: lease && { owner: lease.owner, until: fromDate(lease.until) },
+    due: fromDate(run.due),
+    cancelRequested: cancelRequested && { ...cancelRequested, at: fromDate(cancelRequested.at) },
+  }
+}
+
+export function fromApproval({ id, ...approval }: ApprovalRecord): ApprovalDocument {
+  const { resolution, expiresAt } = approval
+  return {
+    _id: id,
+    ...approval,
+    createdAt: toDate(approval.createdAt),
+    updatedAt: toDate(approval.updatedAt),
+    expiresAt: toDate(expiresAt),
+    resolution: resolution && fromResolution(resolution),
+    history: approval.history.map(({ revision: _, ...change }) => ({ ...change, at: toDate(change.at) })),
+    order: { expires: toDate(expiresAt) ?? never, resolved: resolution ? toDate(resolution.at) : notYet },
+  }
+}
+
+export const fromResolution = (resolution: Resolution) => ({ ...resolution, at: toDate(resolution.at) })
+
+/** @throws CountersignError UNSUPPORTED_VERSION, as {@link toRun}. */
+export function toApproval({ _id, order: _, ...approval }: ApprovalDocument): ApprovalRecord {
+  refuseOtherVersion(approval.v, _id)
+  const { resolution } = approval
+  return {
+    id: _id,
+    ...approval,
+    createdAt: fromDate(approval.createdAt),
+    updatedAt: fromDate(approval.updatedAt),
+    expiresAt: fromDate(approval.expiresAt),
+    resolution: resolution && { ...resolution, at: fromDate(resolution.at) },
+    history: approval.history.map(({ at, by, action, note }, index) => ({
+      revision: index + 1,
+      at: fromDate(at),
+      by,
+      action,
+      note,
+    })),
+  }
+}
+
+export const toPrincipal = ({ _id, name }: PrincipalDocument): PrincipalRecord => ({ ..._id, name })
+
+function refuseOtherVersion(found: unknown, id: string): void {
+  if (found === v) return
+  throw new CountersignError(
+    'UNSUPPORTED_VERSION',
+    `${id} was written by another version of Countersign (format ${found}, this one reads ${v}). Update this server.`,
+  )
+}

@@ -1,0 +1,112 @@
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ChangeStream, Db, Document } from 'mongodb'
+import type { ApprovalId, RunId } from '../../ids.ts'
+import { callIdOf, runIdOfCall } from '../../ids.ts'
+import type { Announcer } from './news.ts'
+
+/** What is asked of the stream: which document of which collection, and of its change only what is news. */
+type Change = {
+  readonly ns: { readonly coll: string }
+  readonly documentKey: { readonly _id: string }
+  readonly fullDocument?: Changed
+  readonly updateDescription?: { readonly updatedFields: Changed }
+}
+type Changed = { readonly seq?: number; readonly signals?: number; readonly revision?: number }
+
+const longestWaitMs = 1_000
+
+/**
+ * Tells what other processes wrote, by one change stream for this process. When the stream fails, for whatever reason, it
+ * is opened anew and `missed` is told: nobody relies on what was lost in between. Open when this resolves.
+ */
+export async function openFeed(db: Db, prefix: string, announce: Announcer): Promise<AsyncDisposable> {
+  const runs = `${prefix}runs`
+  const closing = new AbortController()
+  const openStream = () => open(db, [runs, `${prefix}approvals`])
+  let opened = await openStream()
+
+  /** Until the stream fails. */
+  async function follow({ stream, first }: Opened): Promise<never> {
+    for (let change = await first; ; change = await stream.next()) announceChange(change)
+  }
+
+  async function followForever(): Promise<void> {
+    for (;;) {
+      await follow(opened).catch(() => opened.stream.close().catch(() => {}))
+      const again = await openAgain()
+      if (again === null) return
+      opened = again
+      announce.missed()
+    }
+  }
+
+  /** Null when the store is closed. */
+  async function openAgain(): Promise<Opened | null> {
+    for (let wait = 25; ; wait = Math.min(wait * 2, longestWaitMs)) {
+      await delay(wait, undefined, { signal: closing.signal }).catch(() => {})
+      if (closing.signal.aborted) return null
+      const again = await openStream().catch(() => null)
+      if (again !== null) return again
+    }
+  }
+
+  function announceChange({ ns, documentKey, fullDocument, updateDescription }: Change) {
+    const { seq, signals, revision } = fullDocument ?? updateDescription?.updatedFields ?? {}
+    if (ns.coll !== runs) {
+      const id = documentKey._id as ApprovalId
+      if (revision !== undefined) announce.approval(id, revision, runIdOfCall(callIdOf(id)))
+      return
+    }
+    const id = documentKey._id as RunId
+    if (seq !== undefined) announce.run({ id, seq })
+    // The place is not known: nothing was written there.
+    else if (signals !== undefined) announce.signal({ id, seq: 0, signals })
+  }
+
+  const following = followForever()
+  return {
+    async [Symbol.asyncDispose]() {
+      closing.abort()
+      await opened.stream.close().catch(() => {})
+      await following
+    },
+  }
+}
+
+type Opened = { readonly stream: ChangeStream<Document, Change>; readonly first: Promise<Change> }
+
+async function open(db: Db, collections: readonly string[]): Promise<Opened> {
+  const fields = ['seq', 'signals', 'revision']
+  const stream = db.watch<Document, Change>([
+    {
+      $match: {
+        'ns.coll': { $in: collections },
+        $or: [
+          { operationType: { $in: ['insert', 'replace'] } },
+          ...fields.map((field) => ({ [`updateDescription.updatedFields.${field}`]: { $exists: true } })),
+        ],
+      },
+    },
+    {
+      $project: Object.fromEntries(
+        [
+          'ns.coll',
+          'documentKey',
+          ...fields.flatMap((field) => [`fullDocument.${field}`, `updateDescription.updatedFields.${field}`]),
+        ].map((path) => [path, 1]),
+      ),
+    },
+  ])
+  try {
+    // It is opened by the first question only: what changed before the server has answered that would be lost.
+    const answered = once(stream, 'resumeTokenChanged')
+    const first = stream.next()
+    first.catch(() => {})
+    await Promise.race([first, answered])
+    return { stream, first }
+  } catch (error) {
+    await stream.close().catch(() => {})
+    throw error
+  }
+}

@@ -1,0 +1,29 @@
+import type { IndexDescription } from 'mongodb'
+import { approvalIndexes, type ListIndex, runIndexes } from '../list-indexes.ts'
+import { type Collections, pathOf } from './documents.ts'
+
+/**
+ * Every index there is; whoever changes one gives it a new name, so that servers of both versions find theirs.
+ * All queries name their index: what serves them is decided here and not by a planner's guess.
+ */
+export const indexes: Readonly<Record<keyof Collections, readonly IndexDescription[]>> = {
+  runs: [
+    ...runIndexes.indexes.map(listIndex),
+    {
+      name: 'runs_wake',
+      key: { agentName: 1, wake: 1 },
+      partialFilterExpression: { wake: { $type: 'date' } },
+    },
+  ],
+  journal: [{ name: 'journal_place', key: { runId: 1, seq: 1 }, unique: true }],
+  approvals: [
+    ...approvalIndexes.indexes.map(listIndex),
+    { name: 'approvals_unheard', key: { updatedAt: 1 }, partialFilterExpression: { unheard: true } },
+  ],
+  sessions: [],
+  principals: [],
+}
+
+function listIndex({ name, equal, sort }: ListIndex): IndexDescription {
+  return { name, key: Object.fromEntries([...equal.map(pathOf), pathOf(sort), '_id'].map((path) => [path, 1])) }
+}

@@ -1,0 +1,53 @@
+import type { ApprovalId, RunId } from '../../ids.ts'
+import type { RunRecord } from '../records.ts'
+import type { News } from '../store.ts'
+
+/** What this process wrote, told at once; the change stream brings it again. */
+export type Tell = {
+  run(run: Pick<RunRecord, 'id' | 'seq'>): void
+  signal(run: Pick<RunRecord, 'id' | 'seq' | 'signals'>): void
+  approval(id: ApprovalId, revision: number, runId: RunId): void
+}
+
+/** Tells each change once, whichever way it comes first: from the writer in this process or from the change stream. */
+export type Announcer = Tell & {
+  missed(): void
+  listen(sink: (news: News) => void): Disposable
+  close(): void
+}
+
+/** A stream that lags further behind brings some changes twice, which does no harm. */
+const rememberAtMost = 10_000
+
+export function announcer(): Announcer {
+  const sinks = new Set<{ readonly sink: (news: News) => void }>()
+  const told = new Set<string>()
+
+  const tellAll = (news: News) => {
+    for (const { sink } of sinks) sink(news)
+  }
+  function tell(change: string, news: News) {
+    // The second time is the last: it need not be remembered longer.
+    if (told.delete(change)) return
+    told.add(change)
+    const [oldest] = told
+    if (oldest !== undefined && told.size > rememberAtMost) told.delete(oldest)
+    tellAll(news)
+  }
+
+  return {
+    run: ({ id, seq }) => tell(`${id} ${seq}`, { kind: 'run', id, seq }),
+    signal: ({ id, seq, signals }) => tell(`${id} signal ${signals}`, { kind: 'run', id, seq }),
+    approval: (id, revision, runId) => tell(`${id} ${revision}`, { kind: 'approval', id, revision, runId }),
+    missed() {
+      told.clear()
+      tellAll({ kind: 'missed' })
+    },
+    listen(sink) {
+      const subscription = { sink }
+      sinks.add(subscription)
+      return { [Symbol.dispose]: () => void sinks.delete(subscription) }
+    },
+    close: () => sinks.clear(),
+  }
+}

@@ -1,0 +1,151 @@
+import type { Collection } from 'mongodb'
+import { approvalConditions, approvalSorting, runConditions, runSorting } from '../filters.ts'
+import { approvalIndexes, runIndexes } from '../list-indexes.ts'
+import { checkPlaces, type EntryRecord } from '../records.ts'
+import type { Store } from '../store.ts'
+import { decide, unheardRuns } from './approvals.ts'
+import { databaseClock } from './clock.ts'
+import { connect, openingError } from './connect.ts'
+import { collectionsOf, toApproval, toPrincipal, toRun } from './documents.ts'
+import { closedError, storeError } from './errors.ts'
+import { openFeed } from './feed.ts'
+import { countUpTo, readPage } from './lists.ts'
+import { announcer } from './news.ts'
+import { claimDue, claimOrSignal, createRun, readHistory, renewLease, signalRun } from './runs.ts'
+import { prepareSchema } from './schema.ts'
+import { takeStep } from './steps.ts'
+
+export type MongoOptions = {
+  /** `mongodb://…/database` or `mongodb+srv://…`, a replica set. */
+  readonly url: string
+  /** Begins the names of the collections; none by default. */
+  readonly prefix?: string
+  /** In ms since 1970; the database's by default. */
+  readonly clock?: () => number
+}
+
+/**
+ * Opens a store in a MongoDB database, for any number of server processes.
+ *
+ * @throws CountersignError INVALID_CONFIGURATION, STORE_UNAVAILABLE or UNSUPPORTED_VERSION, each in one line that says what to do.
+ */
+export async function openMongoStore({ url, prefix = '', clock }: MongoOptions): Promise<Store> {
+  await using opening = new AsyncDisposableStack()
+  const { client, watching, database, description } = opening.use(await connect(url))
+  const db = client.db(database)
+  const announce = announcer()
+  const databaseTime = await (async () => {
+    try {
+      await prepareSchema(watching.db(database), prefix)
+      opening.use(await openFeed(watching.db(database), prefix, announce))
+      return opening.use(await databaseClock(db))
+    } catch (error) {
+      throw openingError(error, url)
+    }
+  })()
+  const now = clock ?? databaseTime.now
+  const collections = collectionsOf(db, prefix)
+  const { runs, journal, approvals, principals } = collections
+  const opened = opening.move()
+  let closing: Promise<void> | undefined
+  const underWay = new Set<Promise<unknown>>()
+
+  /** One operation of the port, with its errors in the port's words. */
+  async function ask<Result>(operation: () => Promise<Result>): Promise<Result> {
+    if (closing) throw closedError()
+    const asked = operation()
+    underWay.add(asked)
+    try {
+      return await asked
+    } catch (error) {
+      throw storeError(error)
+    } finally {
+      underWay.delete(asked)
+    }
+  }
+
+  return {
+    description,
+    now,
+    runs: {
+      create: (run, started) =>
+        ask(async () => {
+          checkPlaces(run.id, run.seq - 1, [started])
+          return createRun(client, collections, run, started, announce)
+        }),
+      claimOrSignal: (id, lease) => ask(() => claimOrSignal(collections, id, lease, announce)),
+      claimDue: (agentNames, limit, lease) => ask(() => claimDue(collections, agentNames, limit, lease)),
+      renew: (id, fence, until) => ask(() => renewLease(collections, id, fence, until)),
+      signal: (id, cancel) => ask(() => signalRun(collections, id, now(), cancel ?? null, announce)),
+      step: (step) =>
+        ask(async () => {
+          checkPlaces(step.runId, step.seq, step.entries)
+          return takeStep(client, collections, step, announce)
+        }),
+      get: (id) => ask(() => one(runs, id, toRun)),
+      list: (filter, order, page) =>
+        ask(async () => {
+          const found = await readPage(runs, runIndexes, runConditions(filter), runSorting(order), page)
+          return found.map(toRun)
+        }),
+      count: (filter, limit) => ask(() => countUpTo(runs, runIndexes, runConditions(filter), limit)),
+      history: (tenant, sessionId, requester, limit) =>
+        ask(() => readHistory(collections, tenant, sessionId, requester, limit)),
+    },
+    journal: {
+      read: (runId, after, limit) =>
+        ask(() =>
+          journal
+            .find({ runId: { $eq: runId }, seq: { $gt: after } }, { hint: 'journal_place', sort: { seq: 1 }, limit })
+            .project<EntryRecord>({ _id: 0 })
+            .toArray(),
+        ),
+    },
+    approvals: {
+      get: (id) => ask(() => one(approvals, id, toApproval)),
+      getMany: (ids) => ask(async () => (await approvals.find({ _id: { $in: [...ids] } }).toArray()).map(toApproval)),
+      list: (filter, order, page) =>
+        ask(async () => {
+          const conditions = approvalConditions(filter)
+          return (await readPage(approvals, approvalIndexes, conditions, approvalSorting(order), page)).map(toApproval)
+        }),
+      count: (filter, limit) => ask(() => countUpTo(approvals, approvalIndexes, approvalConditions(filter), limit)),
+      decide: (id, tenant, expected, resolution) =>
+        ask(() => decide(collections, id, tenant, expected, resolution, announce)),
+      unheard: (before, limit) => ask(() => unheardRuns(collections, before, limit)),
+    },
+    principals: {
+      put: ({ tenant, id, name }) =>
+        ask(async () => {
+          await principals.updateOne({ _id: { $eq: { tenant, id } } }, { $set: { name } }, { upsert: true })
+        }),
+      getMany: (tenant, ids) =>
+        ask(async () => {
+          const keys = ids.map((id) => ({ tenant, id }))
+          return (await principals.find({ _id: { $in: keys } }).toArray()).map(toPrincipal)
+        }),
+    },
+    changes(sink) {
+      if (closing) throw closedError()
+      return announce.listen(sink)
+    },
+    ping: () => ask(async () => void (await db.command({ ping: 1 }))),
+    [Symbol.asyncDispose]() {
+      closing ??= (async () => {
+        await Promise.allSettled(underWay)
+        announce.close()
+        await opened.disposeAsync()
+      })()
+      return closing
+    },
+  }
+}
+
+async function one<Doc extends { _id: string }, Rec>(
+  collection: Collection<Doc>,
+  id: string,
+  parse: (document: Doc) => Rec,
+): Promise<Rec | null> {
+  const found = await collection.findOne<Doc>({ _id: { $eq: id } } as object)
+  return found && parse(found)
+}

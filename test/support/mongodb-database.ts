@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto'
+import { MongoClient } from 'mongodb'
+import { ConnectionString } from 'mongodb-connection-string-url'
+import { inject } from 'vitest'
+
+/** Whether MongoDB tests are switched off (`MONGODB=off`): nothing else skips them. */
+export const mongodbIsOff = () => inject('mongodb') === 'off'
+
+/** A database of its own on the server that all tests share; it is dropped with its scope. Throws with what to do when there is no server. */
+export function mongoDatabase(): AsyncDisposable & { readonly url: string } {
+  const shared = inject('mongodb')
+  if (shared === 'off') throw new Error('MONGODB=off: this test should have been skipped.')
+  if ('missing' in shared) throw new Error(shared.missing)
+  const url = urlOf(shared.url, `countersign_test_${randomBytes(8).toString('hex')}`)
+  return {
+    url,
+    async [Symbol.asyncDispose]() {
+      await using client = new MongoClient(url)
+      await client.db().dropDatabase()
+    },
+  }
+}
+
+function urlOf(server: string, database: string): string {
+  const url = new ConnectionString(server)
+  // Who signs in does so where the URL as it was given says.
+  if (url.username && !url.searchParams.has('authSource')) {
+    url.searchParams.set('authSource', url.pathname.slice(1) || 'admin')
+  }
+  url.pathname = `/${database}`
+  return url.toString()
+}
