@@ -31,6 +31,9 @@ export type Limits = {
   readonly transcript: number
 }
 
+/** No limit but the transcript's may be more, and no answer of a model is: MongoDB keeps 16 MB in a document, and text takes up to four times its size in an entry. */
+export const largestPart = 3 * 1024 * 1024
+
 export const defaultSettings: Settings = {
   allowSelfApproval: false,
   leaseMs: 15_000,

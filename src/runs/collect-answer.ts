@@ -6,7 +6,7 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4ToolCall,
 } from '@ai-sdk/provider'
-import { type JsonText, toJsonText } from '../json.ts'
+import { byteLength, type JsonText, toJsonText } from '../json.ts'
 
 /** The model's whole answer. */
 export type ModelAnswer = {
@@ -97,7 +97,10 @@ export async function collectAnswer(
   }
   if (!finished) throw new Error("The model's stream ended in the middle.")
   const toolCalls = content.filter((part) => part.type === 'tool-call')
-  return { content: asText(content), text: text === '' ? null : text.toWellFormed(), toolCalls, usage }
+  const whole = asText(content)
+  // Files have no deltas, and escapes make text longer.
+  if (byteLength(whole) > 2 * limit) throw new ModelFailed(`The model's answer is longer than ${limit} bytes.`)
+  return { content: whole, text: text === '' ? null : text.toWellFormed(), toolCalls, usage }
 }
 
 type TextBlock = Extract<LanguageModelV4Content, { type: 'text' | 'reasoning' }>

@@ -53,6 +53,9 @@ export type Drafted = {
   readonly cancelPending?: Resolution
 }
 
+/** Of the lease: so much earlier its holder lets go, should others' clocks be ahead of its own. */
+const clockMargin = 0.1
+
 /** Named in the nonce of each write, so that a process knows its own entries again. */
 const writer = randomUUID()
 let writes = 0
@@ -85,7 +88,8 @@ export function holdLease(claimed: RunRecord, loaded: RunState, { store, log, le
   let run = claimed
   let state = loaded
   let draft: { entries: EntryRecord[]; brings: Drafted[]; from: number } = { entries: [], brings: [], from: loaded.seq }
-  let heldUntil = heldSince + leaseMs
+  const trustedMs = leaseMs * (1 - clockMargin)
+  let heldUntil = heldSince + trustedMs
   // Not what a step's answer says: only what came before the approvals were last read has been seen.
   let signalsSeen = claimed.signals
   let queue: Promise<unknown> = Promise.resolve()
@@ -184,7 +188,7 @@ export function holdLease(claimed: RunRecord, loaded: RunState, { store, log, le
         stopped.abort('lost')
         throw lost()
       }
-      heldUntil = asked + leaseMs
+      heldUntil = asked + trustedMs
       return renewed.signals !== signalsSeen
     },
     // A reason, because without one each abort makes a DOMException with its stack.

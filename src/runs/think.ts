@@ -1,6 +1,6 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { Agent } from '../agents/agent.ts'
-import type { Engine } from '../engine.ts'
+import { type Engine, largestPart } from '../engine.ts'
 import { askModel } from './ask-model.ts'
 import { ModelFailed } from './collect-answer.ts'
 import { endRun, failed } from './ends.ts'
@@ -25,7 +25,11 @@ export async function think(
   const onText = (offset: number, delta: string) =>
     hub.tellText({ runId: run.id, step, offset, delta, at: store.now() })
   const answer = async () => {
-    const answered = await askModel(agent, prompt, { abortSignal, onText, limit: settings.limits.transcript })
+    const answered = await askModel(agent, prompt, {
+      abortSignal,
+      onText,
+      limit: Math.min(settings.limits.transcript, largestPart),
+    })
     const place = { run, seq: state.seq + 2, now: store.now(), limits: settings.limits, prompt }
     return { ...answered, proposal: await propose(agent, answered.toolCalls, place) }
   }

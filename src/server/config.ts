@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defaultSettings } from '../engine.ts'
+import { defaultSettings, largestPart } from '../engine.ts'
 import { readDatabaseUrl } from './database-url.ts'
 import { logLevels } from './log.ts'
 import { isLoopback } from './loopback.ts'
@@ -37,7 +37,9 @@ const shape = z.object({
   ALLOW_SELF_APPROVAL: yesOrNo.default(false),
   AGENTS: z.string().optional(),
   DEMO_DATABASE: z.string().optional(),
-  MAX_MESSAGE_BYTES: whole(1, 1e9, 'must be a number of bytes').default(defaultSettings.limits.message),
+  MAX_MESSAGE_BYTES: whole(1, largestPart, `must be a number of bytes, at most ${largestPart}`).default(
+    defaultSettings.limits.message,
+  ),
   MAX_CONCURRENT_RUNS: whole(1, 1e6, 'must be a number from 1').default(defaultSettings.maxConcurrentRuns),
   LEASE_MS: whole(100, 3_600_000, 'must be a number of milliseconds from 100 to 3600000').default(
     defaultSettings.leaseMs,

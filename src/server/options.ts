@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Authenticate } from '../access/authenticate.ts'
 import type { Agent } from '../agents/agent.ts'
-import { defaultSettings, type Limits, type Settings } from '../engine.ts'
+import { defaultSettings, type Limits, largestPart, type Settings } from '../engine.ts'
 import { CountersignError } from '../errors.ts'
 import type { DatabaseSetting } from './database.ts'
 
@@ -22,7 +22,7 @@ export type ServerOptions = {
   leaseMs?: number | undefined
   /** How many runs this process works on at once; more wait in the database. Default 64. */
   maxConcurrentRuns?: number | undefined
-  /** In bytes of JSON text, UTF-8: arguments 256 KB, result 1 MB, message 1 MB, transcript 16 MB. */
+  /** In bytes of JSON text, UTF-8: arguments 256 KB, result 1 MB, message 1 MB, each at most 3 MB; transcript 16 MB. */
   limits?: Partial<Limits> | undefined
   /** How long, in ms, `close` lets work under way finish. Default 10,000. */
   graceMs?: number | undefined
@@ -31,15 +31,16 @@ export type ServerOptions = {
 }
 
 const atLeast = (least: number) => z.int().min(least)
+const part = atLeast(1).max(largestPart)
 const numbers = z.object({
   leaseMs: atLeast(100).default(defaultSettings.leaseMs),
   maxConcurrentRuns: atLeast(1).default(defaultSettings.maxConcurrentRuns),
   graceMs: atLeast(0).default(10_000),
   limits: z
     .strictObject({
-      arguments: atLeast(1).default(defaultSettings.limits.arguments),
-      result: atLeast(1).default(defaultSettings.limits.result),
-      message: atLeast(1).default(defaultSettings.limits.message),
+      arguments: part.default(defaultSettings.limits.arguments),
+      result: part.default(defaultSettings.limits.result),
+      message: part.default(defaultSettings.limits.message),
       transcript: atLeast(1).default(defaultSettings.limits.transcript),
     })
     .prefault({}),

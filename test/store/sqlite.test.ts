@@ -172,6 +172,18 @@ describe('the file', () => {
     await expect(openSqliteStore({ path })).rejects.toMatchObject(refused)
   })
 
+  test('indexes that another version defined otherwise are made anew', async () => {
+    const path = newPath()
+    const first = await openSqliteStore({ path })
+    const { run } = await paused(first)
+    await first[Symbol.asyncDispose]()
+    using earlier = new DatabaseSync(path)
+    earlier.exec('DROP INDEX runs_agent; CREATE INDEX runs_agent ON runs (tenant, agent_name, created_at, id)')
+    await using store = await openSqliteStore({ path })
+    const filter = { visible: { tenant: 'acme' }, agentName: ['support'] }
+    expect(await store.runs.list(filter, 'NEWEST_FIRST', { limit: 5 })).toEqual([run])
+  })
+
   test('a missing directory, a directory and a prefix that is no name are told in one line', async () => {
     const path = newPath()
     for (const wrong of [join(path, 'no', 'such.db'), join(path, '..')]) {

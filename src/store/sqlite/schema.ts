@@ -27,6 +27,7 @@ export function prepareSchema(connection: DatabaseSync, prefix: string, path: st
     const found = versionOf(connection, prefix)
     if (found === null) create(connection, prefix, path)
     else if (found !== schemaVersion) throw otherVersion(found, path)
+    else refreshIndexes(connection, prefix)
     connection.exec('COMMIT')
   } catch (error) {
     if (connection.isTransaction) connection.exec('ROLLBACK')
@@ -80,8 +81,9 @@ const definitions = (prefix: string) => `
   CREATE TABLE ${prefix}approvals (${columnsOf(approvalColumns)});
   CREATE TABLE ${prefix}sessions (tenant TEXT, id TEXT, owner TEXT NOT NULL, PRIMARY KEY (tenant, id)) WITHOUT ROWID;
   CREATE TABLE ${prefix}principals (tenant TEXT, id TEXT, name TEXT, PRIMARY KEY (tenant, id)) WITHOUT ROWID;
-  ${runIndexes.indexes.map((index) => listIndex(prefix, 'runs', index)).join('\n')}
-  ${approvalIndexes.indexes.map((index) => listIndex(prefix, 'approvals', index)).join('\n')}
+  ${listIndexes(prefix)
+    .map(({ definition }) => `${definition};`)
+    .join('\n')}
   CREATE INDEX ${prefix}runs_wake ON ${prefix}runs (agent_name, wake, id) WHERE wake IS NOT NULL;
   CREATE INDEX ${prefix}approvals_unheard ON ${prefix}approvals (updated_at, run_id) WHERE unheard = 1;
 `
@@ -89,5 +91,20 @@ const definitions = (prefix: string) => `
 const columnsOf = <Rec>(columns: readonly Column<Rec>[]) =>
   columns.map((column) => `${column.name} ${column.type}`).join(', ')
 
-const listIndex = (prefix: string, table: string, { name, equal, sort }: ListIndex) =>
-  `CREATE INDEX ${prefix}${name} ON ${prefix}${table} (${[...equal.map(columnOf), columnOf(sort), 'id'].join(', ')});`
+const listIndexes = (prefix: string) => [
+  ...runIndexes.indexes.map((index) => listIndex(prefix, 'runs', index)),
+  ...approvalIndexes.indexes.map((index) => listIndex(prefix, 'approvals', index)),
+]
+
+function listIndex(prefix: string, table: string, { name, equal, sort }: ListIndex) {
+  const columns = [...equal.map(columnOf), columnOf(sort), 'id'].join(', ')
+  return { name: `${prefix}${name}`, definition: `CREATE INDEX ${prefix}${name} ON ${prefix}${table} (${columns})` }
+}
+
+/** A list is served by the index of its name, as this program defines it; another version may have defined it otherwise. */
+function refreshIndexes(connection: DatabaseSync, prefix: string): void {
+  const present = connection.prepare(`SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?`)
+  for (const { name, definition } of listIndexes(prefix)) {
+    if (present.get(name)?.sql !== definition) connection.exec(`DROP INDEX IF EXISTS ${name}; ${definition};`)
+  }
+}
