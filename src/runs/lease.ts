@@ -103,13 +103,13 @@ export function holdLease(claimed: RunRecord, loaded: RunState, { store, log, le
       if (stopped.signal.aborted) throw lost()
       try {
         // After an unknown outcome the step may stand already: an entry with my nonce is mine, anything else is not.
-        const written =
+        const written: RunRecord | null =
           unknown && (await isWritten(step)) ? await store.runs.get(step.runId) : await store.runs.step(step)
         // What was written before somebody else's claim stands; the right to go on does not.
         if (written?.fence === step.fence) return written
-        // A write that was late may have come in between the look and the second try.
-        if (written === null && unknown && (await isWritten(step))) continue
-        throw lost()
+        // Mine all the same, if it was late, or the store tried again by itself.
+        unknown = written === null && (await isWritten(step))
+        if (!unknown) throw lost()
       } catch (error) {
         if (error instanceof LeaseLost) throw error
         if (!isUnavailable(error)) {

@@ -1,4 +1,5 @@
 import type { Filter, MongoClient } from 'mongodb'
+import { CountersignError } from '../../errors.ts'
 import type { PrincipalId, RunId } from '../../ids.ts'
 import { runConditions, runSorting } from '../filters.ts'
 import { runIndexes } from '../list-indexes.ts'
@@ -57,7 +58,7 @@ export async function claimOrSignal(
 ): Promise<RunRecord | null> {
   const now = toDate(lease.now)
   // Between the two somebody may take it, or let it go: then it is the other's turn again.
-  for (;;) {
+  for (let tries = 0; tries < 20; tries++) {
     const free: Filter<RunDocument> = { _id: { $eq: id }, v, $or: [{ lease: null }, { 'lease.until': { $lte: now } }] }
     const claimed = await runs.findOneAndUpdate(free, claim(lease), after)
     if (claimed !== null) return toRun(claimed)
@@ -74,6 +75,7 @@ export async function claimOrSignal(
     if (there === null) return null
     toRun(there)
   }
+  throw new CountersignError('STORE_UNAVAILABLE', `The lease of ${id} could neither be taken nor signalled.`)
 }
 
 export async function claimDue(
