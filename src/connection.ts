@@ -124,7 +124,8 @@ function keyFrom(name: string, cursor: string | null | undefined, order: string)
   return { value, id }
 }
 
-function readCursor(cursor: string): unknown {
+function readCursor(cursor: unknown): unknown {
+  if (typeof cursor !== 'string') return null
   const text = Buffer.from(cursor, 'base64url').toString()
   // Node skips what is not base64url; only what this program wrote comes back the same.
   if (Buffer.from(text).toString('base64url') !== cursor) return null

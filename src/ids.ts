@@ -38,9 +38,10 @@ export const callIdOf = (approval: ApprovalId): CallId => `call_${approval.slice
 /** The run a call belongs to: its id says so. */
 export const runIdOfCall = (call: CallId): RunId => `run_${call.slice(5, 37)}` as RunId
 
-export const isRunId = (text: string): text is RunId => runPattern.test(text)
-export const isCallId = (text: string): text is CallId => callPattern.test(text)
-export const isApprovalId = (text: string): text is ApprovalId => approvalPattern.test(text)
+// Also of what is no text, which a pattern would make one of: without GraphQL nothing has looked at an id before.
+export const isRunId = (text: string): text is RunId => typeof text === 'string' && runPattern.test(text)
+export const isCallId = (text: string): text is CallId => typeof text === 'string' && callPattern.test(text)
+export const isApprovalId = (text: string): text is ApprovalId => typeof text === 'string' && approvalPattern.test(text)
 
 /**
  * The principal id for the id that an authentication gives: `alice` and `prn_alice` are the same principal.

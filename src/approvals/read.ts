@@ -10,6 +10,7 @@ import {
   readConnection,
 } from '../connection.ts'
 import type { Engine } from '../engine.ts'
+import { givenLists, givenTexts, givenTimes } from '../filter-input.ts'
 import { isApprovalId, isRunId, type PrincipalId, type RunId } from '../ids.ts'
 import type { ApprovalRecord, ApprovalStatus, ApprovalType, PauseKind } from '../store/records.ts'
 import type { ApprovalFilter, ApprovalOrder, Key } from '../store/store.ts'
@@ -50,7 +51,7 @@ export async function getApproval(engine: Engine, principal: Principal, id: stri
 /**
  * The approvals that `principal` may see.
  *
- * @throws CountersignError BAD_USER_INPUT for a bad page size or cursor.
+ * @throws CountersignError BAD_USER_INPUT for a bad filter, page size or cursor.
  */
 export async function listApprovals(
   engine: Engine,
@@ -83,32 +84,23 @@ export async function countApprovals(engine: Engine, principal: Principal, filte
 export const approvalCursor = (approval: ApprovalRecord, order: ApprovalOrder): string =>
   cursorOf(orderName(order), sortKey(approval, order))
 
-/** What the store is asked for; null when nothing can match: `principal` may see nothing, or the run's id is malformed. */
+/**
+ * What the store is asked for; null when nothing can match: `principal` may see nothing, or the run's id is malformed.
+ *
+ * @throws CountersignError BAD_USER_INPUT for a bad filter.
+ */
 export function approvalFilter(principal: Principal, filter: ApprovalListFilter): ApprovalFilter | null {
   const visible = visibleApprovals(principal)
   const { status, type, kind, agentName, toolName, runId, requestedBy, resolvedBy } = filter
-  if (!visible || (typeof runId === 'string' && !isRunId(runId))) return null
-  return {
-    visible,
-    ...(status && { status }),
-    ...(type && { type }),
-    ...(kind && { kind }),
-    ...(agentName && { agentName }),
-    ...(toolName && { toolName }),
-    ...(runId && { runId }),
-    ...(requestedBy && { requestedBy: requestedBy as readonly PrincipalId[] }),
-    ...(resolvedBy && { resolvedBy: resolvedBy as readonly PrincipalId[] }),
-    ...times(filter),
+  const { createdAfter, createdBefore, resolvedAfter, resolvedBefore } = filter
+  type Principals = readonly PrincipalId[] | null | undefined
+  const asked = {
+    ...givenLists({ status, type, kind, agentName, toolName }),
+    ...givenLists({ requestedBy: requestedBy as Principals, resolvedBy: resolvedBy as Principals }),
+    ...givenTexts({ runId: runId as RunId | null | undefined }),
+    ...givenTimes({ createdAfter, createdBefore, resolvedAfter, resolvedBefore }),
   }
-}
-
-function times({ createdAfter, createdBefore, resolvedAfter, resolvedBefore }: ApprovalListFilter) {
-  return {
-    ...(typeof createdAfter === 'number' && { createdAfter }),
-    ...(typeof createdBefore === 'number' && { createdBefore }),
-    ...(typeof resolvedAfter === 'number' && { resolvedAfter }),
-    ...(typeof resolvedBefore === 'number' && { resolvedBefore }),
-  }
+  return visible && (asked.runId === undefined || isRunId(asked.runId)) ? { visible, ...asked } : null
 }
 
 const orderName = (order: ApprovalOrder) => `approvals ${order}`

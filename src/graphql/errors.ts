@@ -30,14 +30,18 @@ export function toGraphQLError(error: unknown, { requestId, log, phase = 'execut
     }
   }
   log.error({ err: origin, requestId, path: pathOf(error)?.join('.') }, 'unexpected error')
-  const message = unreadableJournal(origin) ? journalUnreadable : 'Internal server error'
+  const message = unreadableJournal(origin) ? unreadableMessage(origin) : 'Internal server error'
   return withExtensions(error, message, { code: 'INTERNAL_SERVER_ERROR', requestId })
 }
 
 /** What people are told of a run whose journal was changed, or written by a newer program. */
 export const journalUnreadable = 'The journal of this run cannot be read.'
-export const unreadableJournal = (error: unknown): boolean =>
+export const unreadableJournal = (error: unknown): error is CountersignError =>
   error instanceof CountersignError && (error.code === 'TAMPERED' || error.code === 'UNSUPPORTED_VERSION')
+
+/** What a newer program wrote is named: whoever runs this one can mend it. */
+const unreadableMessage = ({ code, message }: CountersignError) =>
+  code === 'UNSUPPORTED_VERSION' ? message : journalUnreadable
 
 const codeOf = { parse: 'GRAPHQL_PARSE_FAILED', validate: 'GRAPHQL_VALIDATION_FAILED', execute: 'BAD_USER_INPUT' }
 

@@ -23,6 +23,8 @@ export async function cancelRun(
   const run = isRunId(input.runId) ? await store.runs.get(input.runId) : null
   if (!run || !maySeeRun(principal, run)) return notFound('run')
   if (!maySteerRun(principal, run)) return forbidden('Only the requester of a run or an ADMIN can cancel it.')
+  if (input.reason != null && typeof input.reason !== 'string')
+    return invalidInput({ path: ['reason'], message: 'Give a text.' })
   const reason = input.reason?.toWellFormed() ?? null
   if (reason !== null && reason.length > longestReason)
     return invalidInput({ path: ['reason'], message: `At most ${longestReason} characters.` })

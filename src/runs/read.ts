@@ -2,6 +2,7 @@ import type { Principal } from '../access/principal.ts'
 import { maySeeRun, visibleRuns } from '../access/rules.ts'
 import { type Connection, type PageInput, pageOf, readConnection } from '../connection.ts'
 import type { Engine } from '../engine.ts'
+import { givenLists, givenTexts, givenTimes } from '../filter-input.ts'
 import { isRunId, type PrincipalId } from '../ids.ts'
 import type { RunRecord, RunStatus } from '../store/records.ts'
 import type { RunFilter, RunOrder } from '../store/store.ts'
@@ -34,7 +35,7 @@ export async function getRun(engine: Engine, principal: Principal, id: string): 
 /**
  * The runs that `principal` may see.
  *
- * @throws CountersignError BAD_USER_INPUT for a bad page size or cursor.
+ * @throws CountersignError BAD_USER_INPUT for a bad filter, page size or cursor.
  */
 export async function listRuns(
   engine: Engine,
@@ -63,10 +64,7 @@ const given = ({
   createdAfter,
   createdBefore,
 }: RunListFilter): Omit<RunFilter, 'visible'> => ({
-  ...(status && { status }),
-  ...(agentName && { agentName }),
-  ...(typeof sessionId === 'string' && { sessionId }),
-  ...(requestedBy && { requestedBy: requestedBy as readonly PrincipalId[] }),
-  ...(typeof createdAfter === 'number' && { createdAfter }),
-  ...(typeof createdBefore === 'number' && { createdBefore }),
+  ...givenLists({ status, agentName, requestedBy: requestedBy as readonly PrincipalId[] | null | undefined }),
+  ...givenTexts({ sessionId }),
+  ...givenTimes({ createdAfter, createdBefore }),
 })

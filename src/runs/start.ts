@@ -26,7 +26,7 @@ export async function startRun(engine: Engine, principal: Principal, input: Star
   const agent = agents.get(input.agentName)
   if (!agent)
     return notFound(
-      `agent as '${input.agentName.slice(0, 100)}'. The agents are: ${[...agents.keys()].join(', ') || 'none'}`,
+      `agent as '${String(input.agentName).slice(0, 100)}'. The agents are: ${[...agents.keys()].join(', ') || 'none'}`,
     )
   const { metadata, issues } = checkStart(input, settings.limits.message)
   if (issues.length > 0) return invalidInput(...issues)
@@ -116,6 +116,8 @@ function checkStart(input: StartRunInput, limit: number): { metadata: JsonText |
   const { message, sessionId, idempotencyKey, waitMs } = input
   const issues: InputIssue[] = [...checkWait(waitMs)]
   const add = (path: string, text: string) => issues.push({ path: [path], message: text })
+  if (typeof message !== 'string')
+    return { metadata: null, issues: [...issues, { path: ['message'], message: 'Give a text.' }] }
   if (message.trim() === '') add('message', 'Say what the agent shall do: the message is empty.')
   if (byteLength(message) > limit) add('message', `At most ${limit} bytes.`)
   if (!message.isWellFormed()) add('message', 'It has a lone surrogate: send well-formed Unicode.')
@@ -136,7 +138,8 @@ function checkStart(input: StartRunInput, limit: number): { metadata: JsonText |
   return { metadata, issues }
 }
 
-const isName = (text: string) => text.length >= 1 && text.length <= 200 && text.isWellFormed()
+const isName = (text: unknown) =>
+  typeof text === 'string' && text.length >= 1 && text.length <= 200 && text.isWellFormed()
 
 export const checkWait = (waitMs: number | undefined): readonly InputIssue[] =>
   waitMs === undefined || (Number.isInteger(waitMs) && waitMs >= 0 && waitMs <= longestWait)

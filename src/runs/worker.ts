@@ -36,6 +36,8 @@ export type Reservation = {
 
 type WorkerEngine = Omit<Engine, 'worker'>
 const longestSweep = 1_000
+/** How long an operation waits for a run that is just being let go. */
+const longestTake = 10_000
 const largestBatch = 16
 /** Above the limit, for runs that are woken: a cancel or a decision must not wait for models that hang. */
 const extraForWoken = 8
@@ -50,7 +52,7 @@ export function createWorker(engine: WorkerEngine): Worker {
   let backlog = false
   const stopping = new AbortController()
   const stopped = new AbortController()
-  let sweeping: Promise<void> = Promise.resolve()
+  let sweeping: Promise<unknown> = Promise.resolve()
   const abandoning = new AbortController()
   const background = new Set<Promise<unknown>>()
 
@@ -143,14 +145,12 @@ export function createWorker(engine: WorkerEngine): Worker {
       backlog = true
       return
     }
+    // As of now: whatever blocks this process from here on, what it holds or renews is not over by then.
+    const heldSince = performance.now()
+    const lease = newLease(store, owner, settings.leaseMs)
     // A process that slept or was cut off renews what it still holds before it takes what looks abandoned.
     await Promise.all(drives().map((driving) => driving.isHeld() || driving.renew()))
-    const heldSince = performance.now()
-    const claimed = await store.runs.claimDue(
-      [...engine.agents.keys()],
-      limit,
-      newLease(store, owner, settings.leaseMs),
-    )
+    const claimed = await store.runs.claimDue([...engine.agents.keys()], limit, lease)
     backlog ||= claimed.length === limit
     for (const run of claimed) {
       // Its fence is raised, so whoever works on it here has lost it.
@@ -166,25 +166,28 @@ export function createWorker(engine: WorkerEngine): Worker {
     for (const id of await store.approvals.unheard(before, 100)) wake(id)
   }
 
-  async function sweepForever() {
+  /** Again and again until the worker has stopped: also while it is stopping, tools that still run keep their lease. */
+  async function repeat(everyMs: number, what: string, work: () => Promise<void>) {
     let failing = false
-    let renewed = performance.now()
-    // Also while stopping: tools that still run keep their lease.
     while (!stopped.signal.aborted) {
       try {
-        if (performance.now() - renewed >= settings.leaseMs / 3) {
-          await Promise.all(drives().map((driving) => driving.renew()))
-          renewed = performance.now()
-        }
-        await sweepDue()
-        if (!stopping.signal.aborted) await sweepUnheard(store.now() - unheardMs)
+        await work()
         failing = false
       } catch (error) {
-        if (!failing) log.warn({ err: error }, 'The sweep for due runs failed; it is tried again.')
+        if (!failing) log.warn({ err: error }, `${what} failed; it is tried again.`)
         failing = true
       }
-      await delay(Math.min(longestSweep, settings.leaseMs / 6), undefined, { signal: stopped.signal }).catch(() => {})
+      await delay(everyMs, undefined, { signal: stopped.signal }).catch(() => {})
     }
+  }
+
+  async function renewAll() {
+    await Promise.all(drives().map((driving) => driving.renew()))
+  }
+
+  async function sweep() {
+    await sweepDue()
+    if (!stopping.signal.aborted) await sweepUnheard(store.now() - unheardMs)
   }
 
   function inBackground(work: Promise<unknown>, what: string) {
@@ -205,7 +208,12 @@ export function createWorker(engine: WorkerEngine): Worker {
   const worker: Worker = {
     async start() {
       await sweepUnheard(store.now())
-      sweeping = sweepForever()
+      const { leaseMs } = settings
+      // Apart from each other: a claim that has to wait, for another's transaction on that run, must not cost this process its leases.
+      sweeping = Promise.all([
+        repeat(leaseMs / 3, 'Renewing the leases', renewAll),
+        repeat(Math.min(longestSweep, leaseMs / 6), 'The sweep for due runs', sweep),
+      ])
     },
     wake,
     reserve() {
@@ -231,7 +239,7 @@ export function createWorker(engine: WorkerEngine): Worker {
     },
     adopt: (lease) => go(lease, true),
     async take(id) {
-      for (const until = performance.now() + 2_000; performance.now() < until; ) {
+      for (const until = performance.now() + longestTake; performance.now() < until; ) {
         const run = await store.runs.get(id)
         if (!run || run.status === 'RUNNING' || (isOver(run.status) && run.status !== 'FAILED')) return null
         const working = active.get(id)

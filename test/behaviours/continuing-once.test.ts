@@ -4,6 +4,7 @@ import { tool } from '../../src/agents/tool.ts'
 import type { AnyData } from '../support/client.ts'
 import { agentOf, ledger } from './support/agents.ts'
 import { approvalsOf, callsOf, continueRun, decide, finished, readRun, restart, start } from './support/api.ts'
+import { inBatches } from './support/in-batches.ts'
 import { startAny } from './support/start-any.ts'
 import { forEachStore } from './support/stores.ts'
 
@@ -33,15 +34,13 @@ forEachStore(({ serve }) => {
       const { kept, erase, send } = scene()
       const { agent } = agentOf({ erase, send }, [[call('erase', 'a')]])
       await using api = await serve({ agents: [agent] })
-      await Promise.all(
-        times(50).map(async () => {
-          const run = await start(api, { resumeMode: 'MANUAL' })
-          await decide(api, approvalsOf(run)[0].id)
-          expectOneWinner(await Promise.all([continueRun(api, run.id), continueRun(api, run.id)]), run.id)
-          expect(await readRun(api, run.id)).toMatchObject({ status: 'COMPLETED' })
-          expect(kept.times(callsOf(run)[0].id)).toBe(1)
-        }),
-      )
+      await inBatches(50, 10, async () => {
+        const run = await start(api, { resumeMode: 'MANUAL' })
+        await decide(api, approvalsOf(run)[0].id)
+        expectOneWinner(await Promise.all([continueRun(api, run.id), continueRun(api, run.id)]), run.id)
+        expect(await readRun(api, run.id)).toMatchObject({ status: 'COMPLETED' })
+        expect(kept.times(callsOf(run)[0].id)).toBe(1)
+      })
     })
 
     test('C7 with the same answer: the call runs once, and each run is continued once', async () => {
@@ -64,24 +63,22 @@ forEachStore(({ serve }) => {
       const { kept, erase, send } = scene()
       const { agent } = agentOf({ erase, send }, [[call('send', 'a')]])
       await using api = await serve({ agents: [agent] })
-      await Promise.all(
-        times(50).map(async (n) => {
-          const run = await start(api)
-          const [{ id: callId }] = callsOf(run)
-          const decisions = [{ approve: {} }, { reject: {} }]
-          if (n % 2) decisions.reverse()
-          const both = decisions.map((decision) => continueRun(api, run.id, { answers: [{ callId, decision }] }))
-          const answers = await Promise.all(both)
-          const winners = answers.flatMap(({ __typename }, i) =>
-            __typename === 'ContinueRunSuccess' ? decisions[i] : [],
-          )
-          expect(winners).toHaveLength(1)
-          const approved = 'approve' in (winners[0] ?? {})
-          const over = await readRun(api, run.id)
-          expect(callsOf(over)).toMatchObject([{ status: approved ? 'SUCCEEDED' : 'REJECTED' }])
-          expect(kept.times(callId)).toBe(approved ? 1 : 0)
-        }),
-      )
+      await inBatches(50, 10, async (n) => {
+        const run = await start(api)
+        const [{ id: callId }] = callsOf(run)
+        const decisions = [{ approve: {} }, { reject: {} }]
+        if (n % 2) decisions.reverse()
+        const both = decisions.map((decision) => continueRun(api, run.id, { answers: [{ callId, decision }] }))
+        const answers = await Promise.all(both)
+        const winners = answers.flatMap(({ __typename }, i) =>
+          __typename === 'ContinueRunSuccess' ? decisions[i] : [],
+        )
+        expect(winners).toHaveLength(1)
+        const approved = 'approve' in (winners[0] ?? {})
+        const over = await readRun(api, run.id)
+        expect(callsOf(over)).toMatchObject([{ status: approved ? 'SUCCEEDED' : 'REJECTED' }])
+        expect(kept.times(callId)).toBe(approved ? 1 : 0)
+      })
     })
   })
 

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { tool } from '../../src/agents/tool.ts'
@@ -22,6 +23,7 @@ import {
   start,
   until,
 } from './support/api.ts'
+import { inBatches } from './support/in-batches.ts'
 import { forEachStore } from './support/stores.ts'
 
 const inputSchema = z.object({ id: z.string() })
@@ -33,6 +35,11 @@ function scene(ids = ['a']) {
   const erase = tool({ inputSchema, approval: 'required', execute: kept.enter })
   const { agent, prompts } = agentOf({ erase }, [ids.map((id) => call('erase', id))])
   return { kept, prompts, agents: [agent] }
+}
+
+async function timed<Answer>(asked: Promise<Answer>) {
+  const began = performance.now()
+  return { answer: await asked, ms: performance.now() - began }
 }
 
 forEachStore(({ serve, database, editEntry }) => {
@@ -85,38 +92,38 @@ forEachStore(({ serve, database, editEntry }) => {
       const { kept, agents } = scene()
       await using api = await serve({ agents })
       const outcomes = new Set<string>()
-      for (let round = 0; round < 100; round += 10) {
-        await Promise.all(
-          Array.from({ length: 10 }, async (_, index) => {
-            const run = await start(api)
-            const [approval] = approvalsOf(run)
-            const first = index % 2 === 0 ? cancel(api, run.id) : null
-            const deciding = resolve(api, approval.id)
-            const [decision, cancelled] = await Promise.all([deciding, first ?? cancel(api, run.id)])
-            const callsAtEnd = kept.times(approval.callId)
-            const over = await finished(api, run.id)
-            const [standing] = approvalsOf(over)
-            expect(decision.approval).toEqual(standing)
-            expect(standing.revision).toBe(2)
-            if (decision.__typename === 'ResolveApprovalSuccess') expect(standing.status).toBe('APPROVED')
-            else {
-              expect(decision.__typename).toBe('ApprovalConflictError')
-              expect(standing).toMatchObject({ status: 'CANCELLED', resolution: { cause: 'CANCELLATION' } })
-              expect([callsAtEnd, over.status]).toEqual([0, 'CANCELLED'])
-            }
-            if (cancelled.__typename === 'CancelRunSuccess') expect(over.status).toBe('CANCELLED')
-            else {
-              expect(cancelled.__typename).toBe('RunStateError')
-              expect([over.status, standing.status]).toEqual(['COMPLETED', 'APPROVED'])
-            }
-            // Once the cancel is answered nothing begins any more; and what ran is on record, once.
-            const [made] = callsOf(over)
-            expect(kept.times(approval.callId)).toBe(callsAtEnd)
-            expect(made.status).toBe(callsAtEnd === 1 ? 'SUCCEEDED' : 'CANCELLED')
-            outcomes.add(`${standing.status} ${over.status}`)
-          }),
-        )
-      }
+      let cancelMs = 0
+      await inBatches(100, 10, async (round) => {
+        const run = await start(api)
+        const [approval] = approvalsOf(run)
+        // One before the other by up to as long as the last cancel took: each store takes its own time.
+        const lead = (cancelMs * ((round % 10) - 5)) / 5
+        const deciding = delay(Math.max(0, -lead)).then(() => resolve(api, approval.id))
+        const cancelling = delay(Math.max(0, lead)).then(() => timed(cancel(api, run.id)))
+        const [decision, { answer: cancelled, ms }] = await Promise.all([deciding, cancelling])
+        cancelMs = ms
+        const callsAtEnd = kept.times(approval.callId)
+        const over = await finished(api, run.id)
+        const [standing] = approvalsOf(over)
+        expect(decision.approval).toEqual(standing)
+        expect(standing.revision).toBe(2)
+        if (decision.__typename === 'ResolveApprovalSuccess') expect(standing.status).toBe('APPROVED')
+        else {
+          expect(decision.__typename).toBe('ApprovalConflictError')
+          expect(standing).toMatchObject({ status: 'CANCELLED', resolution: { cause: 'CANCELLATION' } })
+          expect([callsAtEnd, over.status]).toEqual([0, 'CANCELLED'])
+        }
+        if (cancelled.__typename === 'CancelRunSuccess') expect(over.status).toBe('CANCELLED')
+        else {
+          expect(cancelled.__typename).toBe('RunStateError')
+          expect([over.status, standing.status]).toEqual(['COMPLETED', 'APPROVED'])
+        }
+        // Once the cancel is answered nothing begins any more; and what ran is on record, once.
+        const [made] = callsOf(over)
+        expect(kept.times(approval.callId)).toBe(callsAtEnd)
+        expect(made.status).toBe(callsAtEnd === 1 ? 'SUCCEEDED' : 'CANCELLED')
+        outcomes.add(`${standing.status} ${over.status}`)
+      })
       expect(await listApprovals(api, { status: ['PENDING'] })).toEqual([])
       // Else nothing raced.
       expect(outcomes.size).toBeGreaterThan(1)

@@ -125,3 +125,27 @@ describe('a store that answers later than the lease lasts', () => {
     expect([...made.values()]).toEqual([1])
   })
 })
+
+test('leases are renewed while a claim of due runs waits for the store', async () => {
+  const { made, entered, end, tool } = slowTool()
+  const claimed = Promise.withResolvers<never[]>()
+  let renewals = 0
+  const change = (store: Store) =>
+    faulty(store, (method, call) => {
+      if (method === 'runs.claimDue') return claimed.promise
+      if (method === 'runs.renew') renewals += 1
+      return call()
+    })
+  await using shop = await openShop(
+    { agents: [agentOf({ slow: tool }, [[{ call: 'slow' }]])], settings: { leaseMs: 300 } },
+    { change },
+  )
+  const { id } = await shop.start()
+  await entered
+  // More than the lease lasts.
+  await shop.until(id, () => renewals > 4)
+  end()
+  expect(await shop.until(id, isDone)).toMatchObject({ status: 'COMPLETED', fence: 1 })
+  expect([...made.values()]).toEqual([1])
+  claimed.resolve([])
+})

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { keptDirectory } from './kept-directory.ts'
@@ -12,7 +12,16 @@ export type MongoProgram = {
   readonly from: string
   /** A MongoDB replica set has to be told once that it is one. */
   readonly initiate: boolean
-  command(directory: string, port: number): readonly [string, ...string[]]
+  command(directory: string, port: number, options: ProgramOptions): readonly [string, ...string[]]
+}
+
+export type ProgramOptions = {
+  /** No replica set. */
+  readonly standalone: boolean
+  /** Only those who sign in are let in. */
+  readonly auth: boolean
+  /** TLS and nothing else, with this certificate and its key in one PEM file. */
+  readonly tlsFile: string | null
 }
 
 /** The first of: a mongod on the PATH, one of mongodb-memory-server-core if somebody installed that, SecantusDB. */
@@ -23,12 +32,23 @@ export async function findMongoProgram(): Promise<MongoProgram> {
 const mongod = (path: string, from: string): MongoProgram => ({
   from,
   initiate: true,
-  command: (directory, port) => [
+  command: (directory, port, { standalone, auth, tlsFile }) => [
     path,
-    ...['--replSet', 'countersign', '--bind_ip', '127.0.0.1', '--port', `${port}`, '--dbpath', directory],
+    ...['--bind_ip', '127.0.0.1', '--port', `${port}`, '--dbpath', directory],
     ...['--nounixsocket', '--wiredTigerCacheSizeGB', '0.25', '--setParameter', 'enableTestCommands=1'],
+    ...(standalone ? [] : ['--replSet', 'countersign']),
+    ...(auth ? ['--auth', '--keyFile', keyFile(directory)] : []),
+    ...(tlsFile ? ['--tlsMode', 'requireTLS', '--tlsCertificateKeyFile', tlsFile, '--tlsCAFile', tlsFile] : []),
+    ...(tlsFile ? ['--tlsAllowConnectionsWithoutCertificates'] : []),
   ],
 })
+
+/** The members of a replica set that lets nobody in know each other by it. */
+function keyFile(directory: string): string {
+  const path = `${directory}.key`
+  if (!existsSync(path)) writeFileSync(path, 'theKeyOfOneNode', { mode: 0o400 })
+  return path
+}
 
 async function mongodOnPath(): Promise<MongoProgram | null> {
   const found = await run('mongod', ['--version']).catch(() => null)
@@ -51,11 +71,14 @@ async function secantusDb(): Promise<MongoProgram> {
   return {
     from: 'from PyPI',
     initiate: false,
-    command: (directory, port) => [
+    command: (directory, port, { standalone, auth, tlsFile }) => [
       join(home, 'bin/python3'),
       join(home, 'bin/secantusd-py'),
       ...['--host', '127.0.0.1', '--port', `${port}`, '--storage-path', directory],
       ...['--sync-on-commit', '--enable-test-commands', '--noop-heartbeat-seconds', '5'],
+      ...(standalone ? ['--standalone'] : []),
+      ...(auth ? ['--auth'] : []),
+      ...(tlsFile ? ['--tls-cert-file', tlsFile, '--tls-key-file', tlsFile] : []),
     ],
   }
 }

@@ -20,20 +20,43 @@ export type MongoServer = AsyncDisposable & {
   kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
   /** Starts it on the same data and port once it has ended. */
   restart(): Promise<void>
+  /** It hangs until it is thawed: connections stay open, and nothing is answered. */
+  freeze(): void
+  thaw(): void
 }
 
-/** Ready when this resolves: a replica set of one node, whose fail points may be set. */
-export async function startMongoServer(): Promise<MongoServer> {
+export type MongoServerOptions = {
+  /** No replica set. */
+  readonly standalone?: boolean
+  /** The one user there is, who may do everything; everyone may when left out. */
+  readonly login?: { readonly user: string; readonly password: string }
+  /** TLS and nothing else, with this certificate and its key in one PEM file. */
+  readonly tlsFile?: string
+}
+
+/** Ready when this resolves: a replica set of one node, unless told otherwise, whose fail points may be set. */
+export async function startMongoServer(options: MongoServerOptions = {}): Promise<MongoServer> {
+  const { standalone = false, login, tlsFile = null } = options
   const program = await findMongoProgram()
   await using starting = new AsyncDisposableStack()
   const home = starting.use(keptDirectory())
   const directory = join(home.path, 'data')
   mkdirSync(directory)
   const port = await freePort()
-  const url = (database: string) => `mongodb://127.0.0.1:${port}/${database}?directConnection=true`
+  let credentials = ''
+  const tls = tlsFile === null ? '' : `&tls=true&tlsCAFile=${encodeURIComponent(tlsFile)}`
+  const url = (database: string) =>
+    `mongodb://${credentials}127.0.0.1:${port}/${database}?directConnection=true${tls}${credentials && '&authSource=admin'}`
   let running = launch()
   starting.defer(() => running.kill('SIGKILL'))
-  const info = await running.ready(program.initiate)
+  const info = await running.ready(program.initiate && !standalone)
+  if (login) {
+    await createUser(url('admin'), login)
+    await running.kill('SIGTERM')
+    credentials = `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@`
+    running = launch()
+    await running.ready(false)
+  }
   const owned = starting.move()
   return {
     ...info,
@@ -43,13 +66,15 @@ export async function startMongoServer(): Promise<MongoServer> {
       running = launch()
       await running.ready(false)
     },
+    freeze: () => running.send('SIGSTOP'),
+    thaw: () => running.send('SIGCONT'),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 
   function launch() {
     const logPath = join(home.path, 'log')
     const log = openSync(logPath, 'a')
-    const [command, ...args] = program.command(directory, port)
+    const [command, ...args] = program.command(directory, port, { standalone, auth: credentials !== '', tlsFile })
     // With a home of its own: no configuration of this machine's user has a say.
     const env = { PATH: process.env.PATH, HOME: home.path }
     const child = spawn(command, args, { cwd: home.path, env, stdio: ['ignore', log, log] })
@@ -57,6 +82,7 @@ export async function startMongoServer(): Promise<MongoServer> {
     home.occupy(child.pid ?? null)
     const exited = once(child, 'exit').then(() => home.occupy(null))
     return {
+      send: (signal: NodeJS.Signals) => void child.kill(signal),
       async kill(signal: NodeJS.Signals) {
         child.kill(signal)
         await exited
@@ -72,6 +98,11 @@ export async function startMongoServer(): Promise<MongoServer> {
       },
     }
   }
+}
+
+async function createUser(url: string, { user, password }: { user: string; password: string }): Promise<void> {
+  await using client = new MongoClient(url)
+  await client.db('admin').command({ createUser: user, pwd: password, roles: ['root'] })
 }
 
 const initiateReplicaSet = (client: MongoClient, host: string) =>

@@ -5,13 +5,15 @@ import { testPrincipals } from './principals.ts'
 
 // A server process whose callers are told apart by their tokens, for spawnServer: node serve.ts <agents module>
 
-const { PORT = '0', DATABASE_URL, LEASE_MS, LOG_LEVEL = 'warn' } = process.env
+const { PORT = '0', DATABASE_URL, LEASE_MS, MAX_CONCURRENT_RUNS, LOG_LEVEL = 'warn' } = process.env
+const numberOf = (text: string | undefined) => (text === undefined ? undefined : Number(text))
 const { agents } = await import(pathToFileURL(process.argv[2] ?? '').href)
 const server = createServer({
   agents,
   database: DATABASE_URL,
   authenticate: testPrincipals,
-  leaseMs: LEASE_MS === undefined ? undefined : Number(LEASE_MS),
+  leaseMs: numberOf(LEASE_MS),
+  maxConcurrentRuns: numberOf(MAX_CONCURRENT_RUNS),
   logger: createLog(LOG_LEVEL as LogLevel),
 })
 const { url } = await server.listen({ port: Number(PORT) })

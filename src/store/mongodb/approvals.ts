@@ -5,6 +5,9 @@ import type { Decided, Expected } from '../store.ts'
 import { type ApprovalDocument, type Collections, fromResolution, toApproval, toDate, v } from './documents.ts'
 import type { Tell } from './news.ts'
 
+/** How long a decision waits for a step that is being written of the same approval, in ms. */
+const maxTimeMS = 5_000
+
 /** The conditional write: everything that is expected stands in the filter, so that the server looks and changes in one. */
 export async function decide(
   { approvals }: Collections,
@@ -16,7 +19,10 @@ export async function decide(
 ): Promise<Decided> {
   const own = { _id: { $eq: id }, tenant: { $eq: tenant } }
   const filter = { ...own, ...holds(expected), status: 'PENDING', v } as const
-  const won = await approvals.findOneAndUpdate(filter, resolving(resolution, true), { returnDocument: 'after' })
+  const won = await approvals.findOneAndUpdate(filter, resolving(resolution, true), {
+    returnDocument: 'after',
+    maxTimeMS,
+  })
   if (won !== null) {
     const approval = toApproval(won)
     tell.approval(id, approval.revision, approval.runId)
@@ -50,7 +56,7 @@ export function resolving(resolution: Resolution, unheard: boolean): UpdateFilte
 export async function unheardRuns({ approvals }: Collections, before: number, limit: number): Promise<RunId[]> {
   const found = await approvals
     .find(
-      { unheard: true, updatedAt: { $lt: toDate(before) } },
+      { unheard: true, v, updatedAt: { $lt: toDate(before) } },
       { hint: 'approvals_unheard', sort: { updatedAt: 1 }, limit },
     )
     .project<{ runId: RunId }>({ _id: 0, runId: 1 })

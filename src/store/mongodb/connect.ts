@@ -35,7 +35,12 @@ const durable = {
 } as const satisfies MongoClientOptions
 
 /** Where the URL says nothing else. A server that is gone, or hangs, is told of within seconds. */
-const patience = { serverSelectionTimeoutMS: 5_000, connectTimeoutMS: 5_000, waitQueueTimeoutMS: 5_000 } as const
+const patience = {
+  serverSelectionTimeoutMS: 5_000,
+  connectTimeoutMS: 5_000,
+  waitQueueTimeoutMS: 5_000,
+  heartbeatFrequencyMS: 5_000,
+} as const
 const answerWithin = { socketTimeoutMS: 10_000 } as const
 
 /**
@@ -95,9 +100,10 @@ const tooOld = (url: string) =>
 
 /** What kept the store from opening, in one line that says what to do. */
 export function openingError(error: unknown, url: string): unknown {
-  if (!(error instanceof MongoError)) return error
   const refused = (what: string) => new CountersignError('STORE_UNAVAILABLE', what)
   const place = describeUrl(url)
+  if (isSystemError(error)) return systemRefusal(error, place)
+  if (!(error instanceof MongoError)) return error
   if (isTooOld(error)) return tooOld(url)
   const code = codeOf(error)
   if (code === authenticationFailed) {
@@ -106,13 +112,16 @@ export function openingError(error: unknown, url: string): unknown {
     )
   }
   if (code === unauthorized) {
+    if (new ConnectionString(url).username === '') {
+      return refused(`The MongoDB server at ${place} asks who it is: put user and password into the URL.`)
+    }
     return refused(
       `The MongoDB user of the URL may not do what is needed in ${place}: give it the role readWrite on that database.`,
     )
   }
   if (error instanceof MongoServerSelectionError) {
     return refused(
-      `No MongoDB server can be reached at ${place}: ${selectionReason(error)}. Is it running, and are host, port, TLS and replicaSet of the URL right?`,
+      `No MongoDB server can be reached at ${place}: ${selectionReason(error, url)}. Is it running, and are host, port, TLS and replicaSet of the URL right?`,
     )
   }
   if (error instanceof MongoParseError || error instanceof MongoAPIError) {
@@ -132,10 +141,14 @@ function isTooOld(error: MongoError): boolean {
   )
 }
 
-/** What the servers said, each once. */
-function selectionReason(error: MongoServerSelectionError): string {
+/** What the servers said, each once. Those of another replica set are passed over by the driver without a word. */
+function selectionReason(error: MongoServerSelectionError, url: string): string {
   const said = new Set(causesOf(error).map(({ message }) => message.replace(/\.$/, '')))
-  return said.size > 0 ? [...said].join('; ') : error.message.replace(/\.$/, '')
+  if (said.size > 0) return [...said].join('; ')
+  const replicaSet = new ConnectionString(url).searchParams.get('replicaSet')
+  return replicaSet === null
+    ? error.message.replace(/\.$/, '')
+    : `none answered as the primary of the replica set '${replicaSet}'`
 }
 
 function causesOf({ reason, cause }: MongoServerSelectionError): Error[] {
@@ -143,8 +156,29 @@ function causesOf({ reason, cause }: MongoServerSelectionError): Error[] {
   return [...servers.map(({ error }) => error), cause].filter((one) => one instanceof Error)
 }
 
+/** What the driver leaves as it comes: from the look-up of an SRV name, and from reading the files that options name. */
+type SystemError = Error & { readonly code: string; readonly syscall: string }
+const isSystemError = (error: unknown): error is SystemError =>
+  error instanceof Error && 'syscall' in error && typeof error.syscall === 'string'
+
+function systemRefusal({ code, syscall, message }: SystemError, place: string): CountersignError {
+  return syscall.startsWith('query')
+    ? new CountersignError(
+        'STORE_UNAVAILABLE',
+        `The servers of ${place} cannot be looked up: ${syscall} ${code}. Is the host of the URL right, and does DNS answer?`,
+      )
+    : new CountersignError(
+        'INVALID_CONFIGURATION',
+        `The MongoDB URL is wrong: a file that its options name cannot be read (${message}).`,
+      )
+}
+
+/** Options may let somebody in as well: the password of a key, the session of a cloud's user. */
+const secretOptions = ['tlsCertificateKeyFilePassword', 'proxyPassword', 'authMechanismProperties']
+
 function withoutCredentials(message: string, url: string): string {
-  const { username, password } = new ConnectionString(url)
-  const secrets = [username, password].flatMap((text) => [text, decodeURIComponent(text)]).filter((text) => text !== '')
+  const { password, searchParams } = new ConnectionString(url)
+  const ofOptions = secretOptions.flatMap((name) => searchParams.get(name) ?? [])
+  const secrets = [password, decodeURIComponent(password), ...ofOptions].filter((text) => text !== '')
   return secrets.some((secret) => message.includes(secret)) ? 'its options cannot be used' : message.replace(/\.$/, '')
 }

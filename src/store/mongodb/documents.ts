@@ -1,4 +1,4 @@
-import type { Collection, Db } from 'mongodb'
+import type { Binary, Collection, Db } from 'mongodb'
 import { CountersignError } from '../../errors.ts'
 import type { ApprovalId, PrincipalId, RunId } from '../../ids.ts'
 import type { Field } from '../filters.ts'
@@ -21,7 +21,8 @@ export type RunDocument = Dated<
   'createdAt' | 'updatedAt' | 'finishedAt' | 'due'
 > & {
   _id: RunId
-  lease: { owner: string; until: Date } | null
+  /** `session`: in which its holder writes the run's steps, see {@link LeaseSessions}. */
+  lease: { owner: string; until: Date; session: Binary | null } | null
   /** When a worker may take the run: the end of the lease that somebody has on it, or its due time. */
   wake: Date | null
   cancelRequested: Dated<CancelRequest, 'at'> | null
@@ -39,8 +40,9 @@ export type ApprovalDocument = Dated<
   order: { expires: Date; resolved: Date }
 }
 
-type SessionDocument = { _id: { tenant: string; id: string }; owner: PrincipalId }
-type PrincipalDocument = { _id: { tenant: string; id: PrincipalId }; name: string | null }
+/** Their ids are made by {@link idIn}. */
+type SessionDocument = { _id: string; owner: PrincipalId }
+type PrincipalDocument = { _id: string; tenant: string; id: PrincipalId; name: string | null }
 
 export type Collections = {
   readonly runs: Collection<RunDocument>
@@ -61,9 +63,15 @@ export const collectionsOf = (db: Db, prefix: string): Collections => ({
 /** The format of runs and approvals that this program reads and writes; documents of another are left alone. */
 export const v = 1 as const
 
+/** What else there is matches nothing; to MongoDB a RegExp in `$in` would be a pattern. */
+export const plain = <Item>(values: readonly Item[]): Item[] =>
+  values.filter((value) => typeof value === 'string' || typeof value === 'boolean')
+
 /** After all times, and before all: a null would sort first, and no comparison with a date finds it. */
 export const never = new Date('9999-12-31T23:59:59.999Z')
 export const notYet = new Date(-1)
+/** No time is before it. */
+export const everyTime = new Date(0)
 
 /** Where a field that lists are found and sorted by stands in the document. */
 export const pathOf = (field: Field): string => paths[field] ?? field
@@ -78,7 +86,8 @@ export const toDate = <T extends Time>(time: T) => (time === null ? null : new D
 const fromDate = <D extends Date | null>(date: D) =>
   (date === null ? null : date.getTime()) as number | Extract<D, null>
 
-export function fromRun({ id, ...run }: RunRecord): RunDocument {
+/** `session` is its first holder's. */
+export function fromRun({ id, ...run }: RunRecord, session: Binary | null): RunDocument {
   const { lease, due } = run
   return {
     _id: id,
@@ -86,7 +95,7 @@ export function fromRun({ id, ...run }: RunRecord): RunDocument {
     createdAt: toDate(run.createdAt),
     updatedAt: toDate(run.updatedAt),
     finishedAt: toDate(run.finishedAt),
-    lease: lease && { owner: lease.owner, until: toDate(lease.until) },
+    lease: lease && { owner: lease.owner, until: toDate(lease.until), session },
     due: toDate(due),
     wake: toDate(lease?.until ?? due),
     cancelRequested: fromCancel(run.cancelRequested),
@@ -95,7 +104,7 @@ export function fromRun({ id, ...run }: RunRecord): RunDocument {
 
 export const fromCancel = (cancel: CancelRequest | null) => cancel && { ...cancel, at: toDate(cancel.at) }
 
-/** @throws CountersignError UNSUPPORTED_VERSION for a document of another format: it is not half read. */
+/** @throws CountersignError UNSUPPORTED_VERSION, as {@link refuseOtherVersion}: it is not half read. */
 export function toRun({ _id, wake: _, ...run }: RunDocument): RunRecord {
   refuseOtherVersion(run.v, _id)
   const { lease, cancelRequested } = run
@@ -127,7 +136,7 @@ export function fromApproval({ id, ...approval }: ApprovalRecord): ApprovalDocum
 
 export const fromResolution = (resolution: Resolution) => ({ ...resolution, at: toDate(resolution.at) })
 
-/** @throws CountersignError UNSUPPORTED_VERSION, as {@link toRun}. */
+/** @throws CountersignError UNSUPPORTED_VERSION, as {@link refuseOtherVersion}. */
 export function toApproval({ _id, order: _, ...approval }: ApprovalDocument): ApprovalRecord {
   refuseOtherVersion(approval.v, _id)
   const { resolution } = approval
@@ -148,9 +157,13 @@ export function toApproval({ _id, order: _, ...approval }: ApprovalDocument): Ap
   }
 }
 
-export const toPrincipal = ({ _id, name }: PrincipalDocument): PrincipalRecord => ({ ..._id, name })
+/** What is known in each tenant by itself. */
+export const idIn = (tenant: string, id: string): string => JSON.stringify([tenant, id])
 
-function refuseOtherVersion(found: unknown, id: string): void {
+export const toPrincipal = ({ tenant, id, name }: PrincipalDocument): PrincipalRecord => ({ tenant, id, name })
+
+/** @throws CountersignError UNSUPPORTED_VERSION for a document of another format, before anything of it is read or changed. */
+export function refuseOtherVersion(found: unknown, id: string): void {
   if (found === v) return
   throw new CountersignError(
     'UNSUPPORTED_VERSION',

@@ -1,20 +1,25 @@
-import { MongoAPIError, MongoError, MongoNetworkError, MongoServerError } from 'mongodb'
+import { MongoAPIError, MongoError, MongoNetworkError, MongoServerError, MongoWriteConcernError } from 'mongodb'
 import { CountersignError } from '../../errors.ts'
 
 // Codes of the server that mean something of their own here; https://www.mongodb.com/docs/manual/reference/error-codes/
 export const unauthorized = 13
 export const authenticationFailed = 18
 export const namespaceExists = 48
+/** MaxTimeMSExpired */
+export const timeExceeded = 50
+export const noSuchTransaction = 251
 export const duplicateKey = 11000
 const tooLarge = [10334, 17280]
 
-export const codeOf = (error: unknown): number => (error instanceof MongoServerError ? Number(error.code) : 0)
+/** 0 for what did not come from the server; a bulk write's error has no code where the connection was lost. */
+export const codeOf = (error: unknown): number => (error instanceof MongoServerError ? Number(error.code ?? 0) : 0)
 
 /**
  * What the port promises: STORE_CONFLICT for an id or a place that is taken, STORE_UNAVAILABLE for what may pass. A
  * mistake in the caller's program, or a document too large for MongoDB, stays what it is: trying again will not help.
  */
 export function storeError(error: unknown): unknown {
+  if (isSocketError(error)) return unavailable(error, error)
   if (!(error instanceof MongoError)) return error
   const cause = withoutData(error)
   const code = codeOf(error)
@@ -23,8 +28,18 @@ export function storeError(error: unknown): unknown {
   }
   if (tooLarge.includes(code)) return cause
   if (error instanceof MongoAPIError && !isAway(error)) return error
-  return new CountersignError('STORE_UNAVAILABLE', `The database did not do it: ${reasonOf(error)}.`, { cause })
+  return unavailable(error, cause)
 }
+
+const unavailable = (error: unknown, cause: Error) =>
+  new CountersignError('STORE_UNAVAILABLE', `The database did not do it: ${reasonOf(error)}.`, { cause })
+
+/** The driver lets by what a socket says that is written to just when the other side ends it. */
+const isSocketError = (error: unknown): error is Error =>
+  error instanceof Error &&
+  'code' in error &&
+  /^(EPIPE|ECONN\w+|ERR_(STREAM|SOCKET)_\w+)$/.test(String(error.code)) &&
+  !(error instanceof MongoError)
 
 /** To the driver it is a mistake to ask a client that is closed, or that lost its server. */
 const isAway = ({ name }: MongoAPIError) =>
@@ -32,12 +47,15 @@ const isAway = ({ name }: MongoAPIError) =>
 
 /** In a few words that hold nothing of the data. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof MongoServerError) return error.codeName ?? `its error ${error.code}`
+  if (isSocketError(error)) return connectionLost
   if (!(error instanceof MongoError)) return 'unknown'
-  if (error instanceof MongoNetworkError) return 'the connection was lost'
+  if (error instanceof MongoWriteConcernError) return 'no majority has confirmed it in time'
+  if (error instanceof MongoServerError && codeOf(error)) return error.codeName ?? `its error ${error.code}`
+  if (error instanceof MongoServerError || error instanceof MongoNetworkError) return connectionLost
   return reasons[error.name] ?? error.name
 }
 
+const connectionLost = 'the connection was lost'
 const reasons: Readonly<Record<string, string>> = {
   MongoServerSelectionError: 'no server can be reached that takes writes',
   MongoWaitQueueTimeoutError: 'all connections are busy',

@@ -47,7 +47,9 @@ export async function openFeed(db: Db, prefix: string, announce: Announcer): Pro
       await delay(wait, undefined, { signal: closing.signal }).catch(() => {})
       if (closing.signal.aborted) return null
       const again = await openStream().catch(() => null)
-      if (again !== null) return again
+      // Closed in the meantime: whoever closes waits for the stream that there was.
+      if (closing.signal.aborted) await again?.stream.close().catch(() => {})
+      else if (again !== null) return again
     }
   }
 
@@ -64,12 +66,12 @@ export async function openFeed(db: Db, prefix: string, announce: Announcer): Pro
     else if (signals !== undefined) announce.signal({ id, seq: 0, signals })
   }
 
-  const following = followForever()
+  void followForever()
   return {
+    // A stream that is being resumed just now hears of no closing: it ends with the client, which is closed next.
     async [Symbol.asyncDispose]() {
       closing.abort()
       await opened.stream.close().catch(() => {})
-      await following
     },
   }
 }

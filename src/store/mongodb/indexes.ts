@@ -1,6 +1,6 @@
 import type { IndexDescription } from 'mongodb'
 import { approvalIndexes, type ListIndex, runIndexes } from '../list-indexes.ts'
-import { type Collections, pathOf } from './documents.ts'
+import { type Collections, everyTime, pathOf } from './documents.ts'
 
 /**
  * Every index there is; whoever changes one gives it a new name, so that servers of both versions find theirs.
@@ -12,7 +12,8 @@ export const indexes: Readonly<Record<keyof Collections, readonly IndexDescripti
     {
       name: 'runs_wake',
       key: { agentName: 1, wake: 1 },
-      partialFilterExpression: { wake: { $type: 'date' } },
+      // By a comparison: only from one does MongoDB see that a query asks for nothing else. A null is no date, and not in it.
+      partialFilterExpression: { wake: { $gte: everyTime } },
     },
   ],
   journal: [{ name: 'journal_place', key: { runId: 1, seq: 1 }, unique: true }],

@@ -2,7 +2,7 @@ import type { Collection, Filter } from 'mongodb'
 import type { Condition, Field, Sorting, Test, TimeField, Value } from '../filters.ts'
 import { chooseIndex, type ListIndexes } from '../list-indexes.ts'
 import type { Key, Page } from '../store.ts'
-import { type ApprovalDocument, never, notYet, pathOf } from './documents.ts'
+import { type ApprovalDocument, never, notYet, pathOf, plain } from './documents.ts'
 
 // A list is one query for each condition. Its leading fields have few values each, so that the index gives the
 // documents in order and reading stops at the limit, however many there are.
@@ -62,11 +62,15 @@ export const pageQueries = (
   return conditions.map((condition) => queryOf(indexes, condition, sorting.field, cursors))
 }
 
-/** The first half bounds the index, the second parts those of one time by id. */
+/**
+ * The first half bounds the index, the second parts those of one time by id. It is said by what is not wanted: of an `$or`
+ * MongoDB makes several readings of the index, of which one begins at its start.
+ */
 function beyond(field: TimeField, compare: '$lt' | '$gt', { value, id }: Key): Filter<Listed> {
   const path = pathOf(field)
   const time = value === null ? (field === 'expiresAt' ? never : notYet) : new Date(value)
-  return { [path]: { [`${compare}e`]: time }, $or: [{ [path]: { [compare]: time } }, { _id: { [compare]: id } }] }
+  const onThisSide = compare === '$lt' ? '$gte' : '$lte'
+  return { [path]: { [`${compare}e`]: time }, $nor: [{ [path]: time, _id: { [onThisSide]: id } }] }
 }
 
 function queryOf(
@@ -83,7 +87,7 @@ function queryOf(
 }
 
 const isAmong = ([field, values]: readonly [Field, readonly Value[]]): Filter<Listed> => ({
-  [pathOf(field)]: values.length === 1 ? { $eq: values[0] } : { $in: values },
+  [pathOf(field)]: values.length === 1 ? { $eq: values[0] } : { $in: plain(values) },
 })
 
 const operators = { '>=': '$gte', '<': '$lt', '<>': '$ne' } as const

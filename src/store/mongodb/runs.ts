@@ -1,99 +1,123 @@
-import type { Filter, MongoClient } from 'mongodb'
+import type { Filter } from 'mongodb'
 import { CountersignError } from '../../errors.ts'
 import type { PrincipalId, RunId } from '../../ids.ts'
 import { runConditions, runSorting } from '../filters.ts'
 import { runIndexes } from '../list-indexes.ts'
 import type { CancelRequest, EntryRecord, HistoryRef, RunRecord } from '../records.ts'
 import type { Created, NewLease, RunFilter, RunOrder } from '../store.ts'
-import { type Collections, fromCancel, fromRun, type RunDocument, toDate, toRun, v } from './documents.ts'
-import { codeOf, duplicateKey } from './errors.ts'
+import {
+  type Collections,
+  everyTime,
+  fromCancel,
+  fromRun,
+  idIn,
+  type RunDocument,
+  toDate,
+  toRun,
+  v,
+} from './documents.ts'
+import { codeOf, duplicateKey, timeExceeded } from './errors.ts'
+import { endLeftOpen, endSession, nameOf } from './lease-sessions.ts'
 import { readPage } from './lists.ts'
+import type { Mongo } from './mongo.ts'
 import type { Tell } from './news.ts'
 import { transact } from './transact.ts'
 
 const after = { returnDocument: 'after' } as const
+/** How long a write waits for a transaction that is open on the run. */
+const maxTimeMS = 2_000
 /** A run that cannot be read must not keep all others waiting: it is looked at again in an hour. */
 const unreadableMs = 3_600_000
 
-export async function createRun(
-  client: MongoClient,
-  { runs, journal, sessions }: Collections,
-  run: RunRecord,
-  started: EntryRecord,
-  tell: Tell,
-): Promise<Created> {
-  const _id = { tenant: run.tenant, id: run.sessionId }
-  const setOnInsert = { owner: run.requestedBy }
+export async function createRun(mongo: Mongo, run: RunRecord, started: EntryRecord): Promise<Created> {
+  const { client, collections, sessions, tell } = mongo
+  const { runs, journal } = collections
+  const session = sessions.open()
   try {
-    const created = await transact(client, async (session) => {
-      const owned = await sessions.findOneAndUpdate(
-        { _id: { $eq: _id } },
-        { $setOnInsert: setOnInsert },
+    const isOwner = await transact(session, client, async () => {
+      const owned = await collections.sessions.findOneAndUpdate(
+        { _id: { $eq: idIn(run.tenant, run.sessionId) } },
+        { $setOnInsert: { owner: run.requestedBy } },
         { ...after, upsert: true, session },
       )
       if (owned?.owner !== run.requestedBy) return false
-      await runs.insertOne(fromRun(run), { session })
+      await runs.insertOne(fromRun(run, nameOf(session)), { session })
       await journal.insertOne({ ...started }, { session })
       return true
     })
-    if (created) {
+    if (isOwner) {
+      if (run.lease === null) endSession(session)
+      else sessions.keep(run, session)
       tell.run(run)
       return { outcome: 'created', run }
     }
+    endSession(session)
   } catch (error) {
     if (codeOf(error) !== duplicateKey) throw error
     const standing = await runs.findOne({ _id: { $eq: run.id } })
     // Not the run's id but the place of its first entry is taken.
     if (standing === null) throw error
+    // Written here, by the first of two tries whose answer was lost.
+    const own = nameOf(session)
+    if (own && standing.lease?.session?.toString() === own.toString()) return { outcome: 'created', run }
   }
   const standing = await runs.findOne({ _id: { $eq: run.id } })
   return standing === null ? { outcome: 'session-taken' } : { outcome: 'exists', run: toRun(standing) }
 }
 
-export async function claimOrSignal(
-  { runs }: Collections,
-  id: RunId,
-  lease: NewLease,
-  tell: Tell,
-): Promise<RunRecord | null> {
+export async function claimOrSignal(mongo: Mongo, id: RunId, lease: NewLease): Promise<RunRecord | null> {
+  const { client, collections, tell } = mongo
+  const { runs } = collections
   const now = toDate(lease.now)
   // Between the two somebody may take it, or let it go: then it is the other's turn again.
   for (let tries = 0; tries < 20; tries++) {
-    const free: Filter<RunDocument> = { _id: { $eq: id }, v, $or: [{ lease: null }, { 'lease.until': { $lte: now } }] }
-    const claimed = await runs.findOneAndUpdate(free, claim(lease), after)
-    if (claimed !== null) return toRun(claimed)
-    const signalled = await runs.findOneAndUpdate(
-      { _id: { $eq: id }, v, 'lease.until': { $gt: now } },
-      { $inc: { signals: 1 }, $set: { due: now } },
-      after,
-    )
-    if (signalled !== null) {
-      tell.signal(toRun(signalled))
-      return null
+    try {
+      const free: Filter<RunDocument> = {
+        _id: { $eq: id },
+        v,
+        $or: [{ lease: null }, { 'lease.until': { $lte: now } }],
+      }
+      const claimed = await claim(mongo, free, lease)
+      if (claimed !== null) return toRun(claimed)
+      const signalled = await runs.findOneAndUpdate(
+        { _id: { $eq: id }, v, 'lease.until': { $gt: now } },
+        { $inc: { signals: 1 }, $set: { due: now } },
+        { ...after, maxTimeMS },
+      )
+      if (signalled !== null) {
+        tell.signal(toRun(signalled))
+        return null
+      }
+    } catch (error) {
+      if (codeOf(error) !== timeExceeded) throw error
     }
     const there = await runs.findOne({ _id: { $eq: id } })
     if (there === null) return null
     toRun(there)
+    // Who held it may have died within a step.
+    if (there.lease && there.lease.until <= now) await endLeftOpen(client, [there.lease.session])
   }
   throw new CountersignError('STORE_UNAVAILABLE', `The lease of ${id} could neither be taken nor signalled.`)
 }
 
 export async function claimDue(
-  { runs }: Collections,
+  mongo: Mongo,
   agentNames: readonly string[],
   limit: number,
   lease: NewLease,
 ): Promise<RunRecord[]> {
+  const { client, collections } = mongo
+  const { runs } = collections
   const now = toDate(lease.now)
   // Agent by agent, so that work which nobody here serves is not waded through.
   const ready = await Promise.all(
     [...new Set(agentNames)].map((agentName) =>
       runs
         .find(
-          { agentName: { $eq: agentName }, wake: { $lte: now }, v },
+          { agentName: { $eq: agentName }, wake: { $gte: everyTime, $lte: now }, v },
           { hint: 'runs_wake', sort: { wake: 1 }, limit },
         )
-        .project<{ _id: RunId; wake: Date }>({ wake: 1 })
+        .project<Pick<RunDocument, '_id' | 'wake' | 'lease'> & { wake: Date }>({ wake: 1, lease: 1 })
         .toArray(),
     ),
   )
@@ -101,17 +125,26 @@ export async function claimDue(
     .flat()
     .sort((a, b) => a.wake.getTime() - b.wake.getTime())
     .slice(0, limit)
-  const claimed = await Promise.all(
+  // Who held them may have died within a step.
+  await endLeftOpen(
+    client,
+    oldest.map(({ lease }) => lease?.session),
+  )
+  const claims = await Promise.allSettled(
     oldest.map(async ({ _id }) => {
       // Others look for work at the same time: who takes it first has it.
-      const run = await runs.findOneAndUpdate({ _id: { $eq: _id }, wake: { $lte: now }, v }, claim(lease), after)
-      return run === null ? [] : await readable({ runs }, run, now)
+      const run = await claim(mongo, { _id: { $eq: _id }, wake: { $lte: now }, v }, lease)
+      return run === null ? [] : await readable(collections, run, now)
     }),
   )
-  return claimed.flat()
+  const claimed = claims.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
+  const failed = claims.find((one) => one.status === 'rejected')
+  // What was claimed is worked on, whatever became of the others.
+  if (claimed.length === 0 && failed) throw failed.reason
+  return claimed
 }
 
-async function readable({ runs }: Pick<Collections, 'runs'>, document: RunDocument, now: Date): Promise<RunRecord[]> {
+async function readable({ runs }: Collections, document: RunDocument, now: Date): Promise<RunRecord[]> {
   try {
     return [toRun(document)]
   } catch {
@@ -120,9 +153,23 @@ async function readable({ runs }: Pick<Collections, 'runs'>, document: RunDocume
   }
 }
 
-function claim({ owner, until }: NewLease) {
+/** Takes the lease of the run that fits, and keeps a session for it. */
+async function claim(
+  { collections, sessions }: Mongo,
+  free: Filter<RunDocument>,
+  { owner, until }: NewLease,
+): Promise<RunDocument | null> {
+  const session = sessions.open()
   const wake = toDate(until)
-  return { $inc: { fence: 1 }, $set: { lease: { owner, until: wake }, wake, due: null } }
+  const lease = { owner, until: wake, session: nameOf(session) }
+  const update = { $inc: { fence: 1 }, $set: { lease, wake, due: null } }
+  const run = await collections.runs.findOneAndUpdate(free, update, { ...after, maxTimeMS }).catch((error) => {
+    endSession(session)
+    throw error
+  })
+  if (run === null) endSession(session)
+  else sessions.keep({ id: run._id, fence: run.fence }, session)
+  return run
 }
 
 export async function renewLease(
@@ -133,8 +180,9 @@ export async function renewLease(
 ): Promise<RunRecord | null> {
   const wake = toDate(until)
   // A lease that was given up is not had back by renewing: that takes a claim.
-  const held: Filter<RunDocument> = { _id: { $eq: id }, fence, v, lease: { $ne: null } }
-  const run = await runs.findOneAndUpdate(held, { $set: { 'lease.until': wake, wake } }, after)
+  const held: Filter<RunDocument> = { _id: { $eq: id }, fence: { $eq: fence }, v, lease: { $ne: null } }
+  // A renewal that was late takes nothing back.
+  const run = await runs.findOneAndUpdate(held, { $max: { 'lease.until': wake, wake } }, { ...after, maxTimeMS })
   return run && toRun(run)
 }
 
@@ -156,7 +204,7 @@ export async function signalRun(
     wake: { $ifNull: ['$lease.until', due] },
     ...(cancel && { cancelRequested }),
   }
-  const signalled = await runs.findOneAndUpdate({ _id: { $eq: id }, v }, [{ $set: set }], after)
+  const signalled = await runs.findOneAndUpdate({ _id: { $eq: id }, v }, [{ $set: set }], { ...after, maxTimeMS })
   // Null for an unknown id, and refused for a run of another format.
   const document = signalled ?? (await runs.findOne({ _id: { $eq: id } }))
   if (document === null) return null
@@ -172,11 +220,11 @@ export async function readHistory(
   requester: PrincipalId,
   limit: number,
 ): Promise<HistoryRef[] | null> {
-  const session = await sessions.findOne({ _id: { $eq: { tenant, id: sessionId } } })
+  const session = await sessions.findOne({ _id: { $eq: idIn(tenant, sessionId) } })
   if (session !== null && session.owner !== requester) return null
   const filter: RunFilter = { visible: { tenant }, sessionId, status: ['COMPLETED'] }
   const order: RunOrder = 'OLDEST_FIRST'
   const page = { limit, backward: true }
   const finished = await readPage(runs, runIndexes, runConditions(filter), runSorting(order), page)
-  return finished.map(({ _id, seq }) => ({ runId: _id, seq }))
+  return finished.map(toRun).map(({ id, seq }) => ({ runId: id, seq }))
 }

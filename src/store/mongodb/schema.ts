@@ -39,8 +39,9 @@ export async function prepareSchema(db: Db, prefix: string): Promise<void> {
 async function checkVersion(db: Db, prefix: string): Promise<void> {
   const marks = db.collection<{ _id: string; version: number }>(`${prefix}countersign`)
   const upsert = { upsert: true, returnDocument: 'after' } as const
-  const mark = await marks.findOneAndUpdate({ _id: 'format' }, { $setOnInsert: { version: schemaVersion } }, upsert)
-  const found = mark?.version
+  const ask = () => marks.findOneAndUpdate({ _id: 'format' }, { $setOnInsert: { version: schemaVersion } }, upsert)
+  // Of several that are the first at the same instant, those who did not write it may be told of none.
+  const found = ((await ask()) ?? (await ask()))?.version
   if (found === schemaVersion) return
   throw new CountersignError(
     'UNSUPPORTED_VERSION',
@@ -119,6 +120,6 @@ const validators: Readonly<Record<keyof Collections, Document>> = {
     resolution: objectOrNull,
     history: { bsonType: 'array', minItems: 1 },
   }),
-  sessions: schema({ owner: text }),
-  principals: schema({ name: textOrNull }),
+  sessions: schema({ _id: text, owner: text }),
+  principals: schema({ _id: text, tenant: text, id: text, name: textOrNull }),
 }

@@ -6,10 +6,12 @@ import type { Store } from '../store.ts'
 import { decide, unheardRuns } from './approvals.ts'
 import { databaseClock } from './clock.ts'
 import { connect, openingError } from './connect.ts'
-import { collectionsOf, toApproval, toPrincipal, toRun } from './documents.ts'
+import { collectionsOf, idIn, plain, toApproval, toPrincipal, toRun } from './documents.ts'
 import { closedError, storeError } from './errors.ts'
 import { openFeed } from './feed.ts'
+import { leaseSessions } from './lease-sessions.ts'
 import { countUpTo, readPage } from './lists.ts'
+import type { Mongo } from './mongo.ts'
 import { announcer } from './news.ts'
 import { claimDue, claimOrSignal, createRun, readHistory, renewLease, signalRun } from './runs.ts'
 import { prepareSchema } from './schema.ts'
@@ -46,6 +48,8 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
   const now = clock ?? databaseTime.now
   const collections = collectionsOf(db, prefix)
   const { runs, journal, approvals, principals } = collections
+  const sessions = opening.use(leaseSessions(client))
+  const mongo: Mongo = { client, collections, sessions, tell: announce }
   const opened = opening.move()
   let closing: Promise<void> | undefined
   const underWay = new Set<Promise<unknown>>()
@@ -71,16 +75,16 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
       create: (run, started) =>
         ask(async () => {
           checkPlaces(run.id, run.seq - 1, [started])
-          return createRun(client, collections, run, started, announce)
+          return createRun(mongo, run, started)
         }),
-      claimOrSignal: (id, lease) => ask(() => claimOrSignal(collections, id, lease, announce)),
-      claimDue: (agentNames, limit, lease) => ask(() => claimDue(collections, agentNames, limit, lease)),
+      claimOrSignal: (id, lease) => ask(() => claimOrSignal(mongo, id, lease)),
+      claimDue: (agentNames, limit, lease) => ask(() => claimDue(mongo, agentNames, limit, lease)),
       renew: (id, fence, until) => ask(() => renewLease(collections, id, fence, until)),
       signal: (id, cancel) => ask(() => signalRun(collections, id, now(), cancel ?? null, announce)),
       step: (step) =>
         ask(async () => {
           checkPlaces(step.runId, step.seq, step.entries)
-          return takeStep(client, collections, step, announce)
+          return takeStep(mongo, step)
         }),
       get: (id) => ask(() => one(runs, id, toRun)),
       list: (filter, order, page) =>
@@ -103,7 +107,7 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
     },
     approvals: {
       get: (id) => ask(() => one(approvals, id, toApproval)),
-      getMany: (ids) => ask(async () => (await approvals.find({ _id: { $in: [...ids] } }).toArray()).map(toApproval)),
+      getMany: (ids) => ask(async () => (await approvals.find({ _id: { $in: plain(ids) } }).toArray()).map(toApproval)),
       list: (filter, order, page) =>
         ask(async () => {
           const conditions = approvalConditions(filter)
@@ -117,11 +121,12 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
     principals: {
       put: ({ tenant, id, name }) =>
         ask(async () => {
-          await principals.updateOne({ _id: { $eq: { tenant, id } } }, { $set: { name } }, { upsert: true })
+          const set = { $set: { tenant, id, name } }
+          await principals.updateOne({ _id: { $eq: idIn(tenant, id) } }, set, { upsert: true })
         }),
       getMany: (tenant, ids) =>
         ask(async () => {
-          const keys = ids.map((id) => ({ tenant, id }))
+          const keys = ids.map((id) => idIn(tenant, id))
           return (await principals.find({ _id: { $in: keys } }).toArray()).map(toPrincipal)
         }),
     },

@@ -35,7 +35,7 @@ function parse(url: string) {
   } catch {
     throw new CountersignError(
       'INVALID_CONFIGURATION',
-      'the MongoDB URL cannot be read: it is mongodb://user:password@host:port/database?options, with special characters of user and password percent-encoded',
+      'the MongoDB URL cannot be read: it is mongodb://host:port/database?options, with user:password@ before the host if need be, and special characters of these two percent-encoded',
     )
   }
 }

@@ -47,7 +47,7 @@ export const agents = [
   // What it proposes is small; a subscriber may ask for it many times over.
   defineAgent({
     name: 'bulky',
-    model: scriptedModel([[{ call: 'erase', input: { text: 'x'.repeat(1_000) } }], [{ text: 'Done.' }]]),
+    model: scriptedModel([[{ call: 'erase', input: { text: 'x'.repeat(4_000) } }], [{ text: 'Done.' }]]),
     tools: { erase: tool({ inputSchema: z.object({ text: z.string() }), approval: 'required', execute: () => null }) },
   }),
 ]

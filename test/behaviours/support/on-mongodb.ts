@@ -8,6 +8,8 @@ import type { DatabaseKind } from './stores.ts'
 
 export const mongodb: DatabaseKind = {
   name: 'MongoDB',
+  // The stand-in for it is several times slower, and mongod itself speaks over a socket and waits for its disk.
+  patienceMs: 120_000,
   database: mongoDatabase,
   open: openStore,
   async refuseApprovals(url) {

@@ -8,6 +8,7 @@ import type { DatabaseKind } from './stores.ts'
 
 export const sqlite: DatabaseKind = {
   name: 'SQLite',
+  patienceMs: 30_000,
   database() {
     const directory = temporaryDirectory()
     const url = `file:${join(directory.path, 'test.db')}`

@@ -9,6 +9,8 @@ import { sqlite } from './on-sqlite.ts'
 /** A kind of database, and what the behaviours do to it behind the server's back, at the URL that is `api.database`. */
 export type DatabaseKind = {
   readonly name: string
+  /** For one test. */
+  readonly patienceMs: number
   /** An empty one, which goes with its scope. */
   database(): AsyncDisposable & { readonly url: string }
   /** The store itself, while no server has it. */
@@ -45,6 +47,8 @@ const serveOn =
 export function forEachStore(define: (store: TestStore) => void): void {
   for (const kind of [sqlite, mongodb]) {
     const off = kind === mongodb && mongodbIsOff()
-    describe.skipIf(off)(`on ${kind.name}`, () => define({ ...kind, serve: serveOn(kind) }))
+    describe.skipIf(off)(`on ${kind.name}`, { timeout: kind.patienceMs }, () =>
+      define({ ...kind, serve: serveOn(kind) }),
+    )
   }
 }
