@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import type { Bench } from './bench.ts'
 
 /** What a child process does when it is asked. Inputs and answers are JSON. */
 export type Handlers = Readonly<Record<string, (...input: never[]) => unknown>>
@@ -12,17 +13,11 @@ export type Child<H extends Handlers> = AsyncDisposable & {
   ask<Name extends keyof H & string>(name: Name, ...input: Parameters<H[Name]>): Promise<Awaited<ReturnType<H[Name]>>>
 }
 
-/** How the bench runs: `signal` ends everything that still goes on, `profileTo` names a directory for CPU profiles. */
-export type Bench = {
-  readonly cycles: number
-  readonly profileTo: string | undefined
-  readonly signal: AbortSignal
-  /** A path for a database that goes with the bench. */
-  readonly newDatabase: () => string
-}
-
 /** A module of this directory in a process of its own, so that its CPU time is its own. It calls `answer`. */
-export function startChild<H extends Handlers>(module: string, { signal, profileTo }: Bench): Child<H> {
+export function startChild<H extends Handlers>(
+  module: string,
+  { signal, profileTo }: Pick<Bench, 'signal' | 'profileTo'>,
+): Child<H> {
   const execArgv = profileTo === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileTo]
   const child = fork(join(import.meta.dirname, module), { execArgv, signal, killSignal: 'SIGKILL' })
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
@@ -54,7 +49,7 @@ export function startChild<H extends Handlers>(module: string, { signal, profile
 
 /** The child's side. The process ends when its parent lets go of it, after `atEnd`. */
 export function answer(handlers: Handlers, atEnd: () => Promise<void> = async () => {}): void {
-  const reply = (answered: Answered) => void process.send?.(answered)
+  const reply = (answered: Answered) => process.connected && void process.send?.(answered)
   process.on('message', async ({ id, name, input }: Asked) => {
     try {
       reply({ id, value: await handlers[name]?.(...input) })
@@ -71,11 +66,12 @@ export function cpuMs(): number {
   return (user + system) / 1000
 }
 
-export type Cost = { readonly cpuMs: number; readonly wallMs: number }
+export type Cost = { readonly cycles: number; readonly cpuMs: number; readonly wallMs: number }
 
-export async function costOf(work: () => unknown): Promise<Cost> {
+/** @param work Gives how many cycles it did. */
+export async function costOf(work: () => number | Promise<number>): Promise<Cost> {
   const cpu = cpuMs()
   const wall = performance.now()
-  await work()
-  return { cpuMs: cpuMs() - cpu, wallMs: performance.now() - wall }
+  const cycles = await work()
+  return { cycles, cpuMs: cpuMs() - cpu, wallMs: performance.now() - wall }
 }

@@ -2,6 +2,7 @@ import pino from 'pino'
 import { z } from 'zod'
 import type { Principal } from '../src/access/principal.ts'
 import { parsePrincipal } from '../src/access/principal.ts'
+import type { Agent } from '../src/agents/agent.ts'
 import { defineAgent } from '../src/agents/define-agent.ts'
 import { scriptedModel } from '../src/agents/scripted-model.ts'
 import { tool } from '../src/agents/tool.ts'
@@ -13,6 +14,7 @@ import { waitForRun } from '../src/live/wait-for-run.ts'
 import { startRun } from '../src/runs/start.ts'
 import { createWorker } from '../src/runs/worker.ts'
 import type { Store } from '../src/store/store.ts'
+import { type Load, timeIsUp } from './bench.ts'
 
 /** How many cycles are under way at once, wherever that is measured. */
 export const inFlight = 32
@@ -20,9 +22,9 @@ export const inFlight = 32
 export const message = 'Delete all data for user u_42'
 
 /** The agent of every measurement: proposes one deletion, and ends when it has its result. `onDelete` is the tool's first line. */
-export const benchAgent = (onDelete: (userId: string) => void = () => {}) =>
+export const benchAgent = (onDelete: (userId: string) => void = () => {}, name = 'bench') =>
   defineAgent({
-    name: 'bench',
+    name,
     model: scriptedModel([[{ call: 'delete_user', input: { userId: 'u_42' } }], [{ text: 'Deleted.' }]]),
     tools: {
       delete_user: tool({
@@ -43,9 +45,13 @@ const requester: Principal = parsePrincipal({ id: 'rita', name: 'Rita Requester'
 const approver: Principal = parsePrincipal({ id: 'ada', name: 'Ada Approver', roles: ['APPROVER'] })
 
 /** The engine on a store, without a server. Ends with its scope; the store does not. */
-export async function startEngine(store: Store): Promise<{ readonly engine: Engine } & AsyncDisposable> {
+export async function startEngine(
+  store: Store,
+  agents: readonly Agent[] = [benchAgent()],
+): Promise<{ readonly engine: Engine } & AsyncDisposable> {
   const hub = createHub(store)
-  const base = { store, hub, agents: new Map([['bench', benchAgent()]]), settings: defaultSettings, log: quiet }
+  const byName = new Map(agents.map((agent) => [agent.name, agent]))
+  const base = { store, hub, agents: byName, settings: defaultSettings, log: quiet }
   const worker = createWorker(base)
   await worker.start()
   return {
@@ -71,11 +77,16 @@ export async function cycle(engine: Engine): Promise<void> {
   if (status !== 'COMPLETED') throw new Error(`The run is ${status}: ${error?.message}`)
 }
 
-/** As many at once as `inFlight` says: the next begins when one is over. */
-export async function inParallel(count: number, once: () => Promise<void>): Promise<void> {
-  let left = count
+/** As many at once as `inFlight` says: the next begins when one is over. Gives how many there were. */
+export async function inParallel(load: Load, once: () => Promise<void>): Promise<number> {
+  const isOver = timeIsUp(load)
+  let begun = 0
   const loop = async () => {
-    while (left-- > 0) await once()
+    while (begun < load.most && !isOver()) {
+      begun += 1
+      await once()
+    }
   }
   await Promise.all(Array.from({ length: inFlight }, loop))
+  return begun
 }

@@ -1,14 +1,15 @@
-import { openSqliteStore } from '../src/store/sqlite/store.ts'
+import { openStore } from '../src/server/database.ts'
+import type { Load } from './bench.ts'
 import { answer, type Cost, costOf } from './child.ts'
 import { cycle, inParallel, startEngine } from './cycle.ts'
 
 const handlers = {
-  /** The cost of `cycles` cycles, after `warmUp` others on the same database. */
-  async measure(path: string, warmUp: number, cycles: number): Promise<Cost> {
-    await using store = await openSqliteStore({ path })
+  /** The cost of cycles, after others on the same database to warm up. */
+  async measure(url: string, warmUp: Load, load: Load): Promise<Cost> {
+    await using store = await openStore(url)
     await using started = await startEngine(store)
     await inParallel(warmUp, () => cycle(started.engine))
-    return await costOf(() => inParallel(cycles, () => cycle(started.engine)))
+    return await costOf(() => inParallel(load, () => cycle(started.engine)))
   },
 }
 export type EngineChild = typeof handlers

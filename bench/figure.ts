@@ -1,17 +1,22 @@
+import type { Cost } from './child.ts'
+
 /** One measured number, with what it is held against. */
 export type Figure = {
   readonly name: string
-  readonly value: number
+  /** Null where the database does not say. */
+  readonly value: number | null
   readonly unit: string
   readonly bound?: { readonly is: 'at most' | 'at least'; readonly value: number }
-  /** CPU and ratios bind: the bench fails with them. Wall-clock figures are aimed at, what has no bound is there to be read. */
-  readonly binds?: true
+  /** CPU, ratios and what is held against a floor bind: the bench fails with them. Other wall-clock figures are aimed at, what has no bound is there to be read. */
+  readonly binds?: boolean
   /** The values that `value` is the median of: how far they lie apart tells how noisy the machine was. */
   readonly rounds?: readonly number[]
+  /** What one has to know to read it. */
+  readonly note?: string
 }
 
 export const passes = ({ value, bound }: Figure): boolean =>
-  bound === undefined || (bound.is === 'at most' ? value <= bound.value : value >= bound.value)
+  bound === undefined || (value !== null && (bound.is === 'at most' ? value <= bound.value : value >= bound.value))
 
 export const fails = (figure: Figure): boolean => figure.binds === true && !passes(figure)
 
@@ -20,7 +25,7 @@ export function table(figures: readonly Figure[]): string {
     const { name, value, unit, bound } = figure
     return [
       name,
-      `${short(value)} ${unit}`.trim(),
+      value === null ? 'n/a' : `${short(value)} ${unit}`.trim(),
       bound ? `${bound.is} ${short(bound.value)}` : '',
       figure.binds ? 'binds' : bound ? 'aimed at' : '',
       bound ? (passes(figure) ? 'pass' : figure.binds ? 'FAIL' : 'missed') : '',
@@ -28,7 +33,9 @@ export function table(figures: readonly Figure[]): string {
   })
   const all = [['figure', 'value', 'bound', '', ''], ...rows]
   const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? []
-  return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')).join('\n')
+  const lines = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
+  const notes = figures.flatMap(({ name, note }) => (note ? [`${name}: ${note}`] : []))
+  return [...lines, '', ...notes].join('\n')
 }
 
 const short = (value: number): string =>
@@ -43,3 +50,6 @@ export function quantile(values: readonly number[], share: number): number {
 }
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5)
+
+export const cpuPerCycle = ({ cpuMs, cycles }: Cost): number => cpuMs / cycles
+export const cyclesPerSecond = ({ cycles, wallMs }: Cost): number => (cycles / wallMs) * 1000

@@ -1,8 +1,14 @@
 import { subscribe } from 'node:diagnostics_channel'
-import { StatementSync } from 'node:sqlite'
+import { once } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { MongoClient } from 'mongodb'
 import type { Authenticate } from '../src/access/authenticate.ts'
 import { createServer, type Server } from '../src/server/server.ts'
+import { isMongoUrl } from '../src/store/mongodb/url.ts'
 import { answer, cpuMs } from './child.ts'
+import { monitored } from './commands.ts'
+import { watchCommits } from './commits.ts'
 import { benchAgent, quiet } from './cycle.ts'
 import { monotonicMs } from './monotonic.ts'
 
@@ -13,6 +19,9 @@ let committedAt = 0
 /** From a request's arrival to the tool's first line, in ms: of calls nobody has asked for yet. */
 const latencies: number[] = []
 let onLatency: (() => void) | undefined
+let watching: MongoClient | undefined
+const arrivals: number[] = []
+let onArrival: (() => void) | undefined
 
 const agent = benchAgent(() => {
   toolCalls += 1
@@ -28,8 +37,8 @@ const authenticate: Authenticate = (token) => {
 }
 
 const handlers = {
-  async listen(path: string): Promise<string> {
-    server = createServer({ agents: [agent], database: `file:${path}`, authenticate, logger: quiet })
+  async listen(database: string): Promise<string> {
+    server = createServer({ agents: [agent], database, authenticate, logger: quiet })
     const { url } = await server.listen({ port: 0, host: '127.0.0.1' })
     return url
   },
@@ -50,23 +59,50 @@ const handlers = {
     }
     return latencies.shift() ?? 0
   },
-  /** From here on notes when a transaction is through that proposes an approval. The store tells nobody outside the server. */
-  watchCommits() {
-    let proposes = false
-    StatementSync.prototype.run = new Proxy(StatementSync.prototype.run, {
-      apply(run, statement: StatementSync, values) {
-        const result = Reflect.apply(run, statement, values)
-        if (statement.sourceSQL.startsWith('INSERT INTO approvals')) proposes = true
-        else if (proposes && statement.sourceSQL === 'COMMIT') {
-          proposes = false
-          committedAt = monotonicMs()
-        }
-        return result
-      },
+  /** As `listen`, and notes when a transaction is through that proposes an approval. */
+  async listenWatchingCommits(database: string): Promise<string> {
+    const kind = isMongoUrl(database) ? 'mongodb' : 'sqlite'
+    watchCommits[kind]((at) => {
+      committedAt = at
     })
+    return handlers.listen(kind === 'mongodb' ? monitored(database) : database)
   },
   lastCommit: () => committedAt,
+  /** Beside the server a change stream of the driver alone, on approvals; notes when it brings a new one. */
+  async watchBare(database: string) {
+    watching = new MongoClient(database)
+    const stream = watching
+      .db()
+      .collection('approvals')
+      .watch([{ $match: { operationType: 'insert' } }])
+    // It ends with its client, which is no news.
+    stream.on('error', () => {})
+    stream.on('change', () => {
+      arrivals.push(monotonicMs())
+      onArrival?.()
+    })
+    await once(stream, 'resumeTokenChanged')
+  },
+  /** When the next new approval came by the bare change stream. */
+  async nextArrival(): Promise<number> {
+    while (arrivals.length === 0) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      onArrival = resolve
+      await promise
+    }
+    return arrivals.shift() ?? 0
+  },
+  /** In bytes, what is left after a full collection of garbage. */
+  memory(): { readonly rss: number; readonly heap: number } {
+    setFlagsFromString('--expose-gc')
+    const collect: () => void = runInNewContext('gc')
+    for (let time = 0; time < 3; time += 1) collect()
+    const { rss, heapUsed } = process.memoryUsage()
+    return { rss, heap: heapUsed }
+  },
 }
 export type ServerChild = typeof handlers
 
-answer(handlers, async () => server?.close())
+answer(handlers, async () => {
+  await Promise.all([server?.close(), watching?.close()])
+})

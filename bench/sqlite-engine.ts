@@ -1,31 +1,32 @@
-import { type Bench, type Cost, type Handlers, startChild } from './child.ts'
+import { type Bench, warmUpOf } from './bench.ts'
+import { type Cost, type Handlers, startChild } from './child.ts'
 import type { EngineChild } from './engine-child.ts'
-import { type Figure, median } from './figure.ts'
-import type { FloorChild } from './floor-child.ts'
+import { cpuPerCycle, cyclesPerSecond, type Figure, median } from './figure.ts'
+import type { SqliteFloorChild } from './sqlite-floor-child.ts'
 
 const rounds = 3
 
 /** The engine, in process, against the bare SQLite writes of the same cycles: turn by turn, so that a busy machine troubles both. */
-export async function engineFigures(bench: Bench): Promise<Figure[]> {
-  const { cycles, newDatabase } = bench
-  const warmUp = Math.max(200, Math.round(cycles / 4))
+export async function sqliteEngineFigures(bench: Bench): Promise<Figure[]> {
+  const { load, newDatabase } = bench
+  const warmUp = warmUpOf(load)
   const floors: Cost[] = []
   const engines: Cost[] = []
   for (let round = 0; round < rounds; round += 1) {
     floors.push(
-      await inChild<FloorChild, Cost>('floor-child.ts', bench, (child) =>
-        child.ask('measure', newDatabase(), newDatabase(), warmUp, cycles),
+      await inChild<SqliteFloorChild, Cost>('sqlite-floor-child.ts', bench, (child) =>
+        child.ask('measure', newDatabase(), newDatabase(), warmUp.most, load.most),
       ),
     )
     engines.push(
       await inChild<EngineChild, Cost>('engine-child.ts', bench, (child) =>
-        child.ask('measure', newDatabase(), warmUp, cycles),
+        child.ask('measure', newDatabase(), warmUp, load),
       ),
     )
   }
   const ratios = engines.map(({ cpuMs }, round) => cpuMs / (floors[round]?.cpuMs ?? 0))
-  const cpu = (costs: readonly Cost[]) => median(costs.map(({ cpuMs }) => cpuMs / cycles))
-  const rate = (costs: readonly Cost[]) => median(costs.map(({ wallMs }) => (cycles / wallMs) * 1000))
+  const cpu = (costs: readonly Cost[]) => median(costs.map(cpuPerCycle))
+  const rate = (costs: readonly Cost[]) => median(costs.map(cyclesPerSecond))
   return [
     { name: 'floor: CPU per cycle', value: cpu(floors), unit: 'ms' },
     { name: 'floor: cycles', value: rate(floors), unit: '/s' },

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import type { SQLInputValue } from 'node:sqlite'
-import { newRunId } from '../src/ids.ts'
 import { openDatabase } from '../src/store/sqlite/database.ts'
 import { sqliteStore } from '../src/store/sqlite/store.ts'
 import { cycle, startEngine } from './cycle.ts'
+import { renewalOf } from './renewal.ts'
 
 export type Write = { readonly text: string; readonly values: readonly SQLInputValue[] }
 /** The writes of one cycle, by the transactions they stand in. */
@@ -60,7 +59,9 @@ export async function recordCycle(path: string): Promise<Phases> {
   await cycle(started.engine)
   const found = phases.map((writes) => writes.map(outline))
   if (JSON.stringify(found) !== JSON.stringify(expected)) {
-    throw new Error(`The engine's cycle writes other things than bench/cycle-writes.ts says:\n${JSON.stringify(found)}`)
+    throw new Error(
+      `The engine's cycle writes other things than bench/sqlite-writes.ts says:\n${JSON.stringify(found)}`,
+    )
   }
   return phases
 }
@@ -77,17 +78,11 @@ function outline({ text }: Write): string {
 }
 
 /** The same writes for another run, started `later` ms after the recorded one. Row by row the same sizes. */
-export function anotherCycle(phases: Phases, later: number): SQLInputValue[][][] {
-  const [runId, sessionId] = idsOf(phases)
-  const hex = newRunId().slice(4)
-  const session = `ses_${randomUUID().replaceAll('-', '')}`
-  const renew = (value: SQLInputValue) => {
-    if (typeof value === 'string') return value.replaceAll(runId.slice(4), hex).replaceAll(sessionId, session)
-    return typeof value === 'number' && isTime(value) ? value + later : value
-  }
-  const values = phases.map((writes) => writes.map((write) => write.values.map(renew)))
+export function otherCycles(phases: Phases): (later: number) => SQLInputValue[][][] {
+  const renewal = renewalOf(...idsOf(phases))
+  const recorded = phases.map((writes) => writes.map(({ values }) => values))
   // Through JSON and back: `replaceAll` may leave ropes, which the first to read them pays for.
-  return JSON.parse(JSON.stringify(values))
+  return (later) => JSON.parse(JSON.stringify(renewal(later)(recorded)))
 }
 
 function idsOf(phases: Phases): readonly [string, string] {
@@ -97,5 +92,3 @@ function idsOf(phases: Phases): readonly [string, string] {
   if (runId === undefined || sessionId === undefined) throw new Error('The recorded cycle has no run or no session')
   return [runId, sessionId]
 }
-
-const isTime = (value: number) => value > 1.7e12 && value < 4e12
