@@ -55,10 +55,7 @@ export function resolving(resolution: Resolution, unheard: boolean): UpdateFilte
 /** The longest unheard first. */
 export async function unheardRuns({ approvals }: Collections, before: number, limit: number): Promise<RunId[]> {
   const found = await approvals
-    .find(
-      { unheard: true, v, updatedAt: { $lt: toDate(before) } },
-      { hint: 'approvals_unheard', sort: { updatedAt: 1 }, limit },
-    )
+    .find({ unheard: true, v, updatedAt: { $lt: toDate(before) } }, { sort: { updatedAt: 1 }, limit })
     .project<{ runId: RunId }>({ _id: 0, runId: 1 })
     .toArray()
   return [...new Set(found.map(({ runId }) => runId))]

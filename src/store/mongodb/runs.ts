@@ -113,10 +113,7 @@ export async function claimDue(
   const ready = await Promise.all(
     [...new Set(agentNames)].map((agentName) =>
       runs
-        .find(
-          { agentName: { $eq: agentName }, wake: { $gte: everyTime, $lte: now }, v },
-          { hint: 'runs_wake', sort: { wake: 1 }, limit },
-        )
+        .find({ agentName: { $eq: agentName }, wake: { $gte: everyTime, $lte: now }, v }, { sort: { wake: 1 }, limit })
         .project<Pick<RunDocument, '_id' | 'wake' | 'lease'> & { wake: Date }>({ wake: 1, lease: 1 })
         .toArray(),
     ),

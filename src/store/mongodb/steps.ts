@@ -72,7 +72,7 @@ async function writeRun({ runs }: Collections, step: Step, session: ClientSessio
 async function cancelPending({ approvals }: Collections, runId: RunId, resolution: Resolution, session: ClientSession) {
   const ofRun = { runId: { $eq: runId } }
   const pending = await approvals
-    .find({ ...ofRun, status: 'PENDING' }, { session, hint: 'approvals_run', sort: { createdAt: 1, _id: 1 } })
+    .find({ ...ofRun, status: 'PENDING' }, { session, sort: { createdAt: 1, _id: 1 } })
     .project<{ _id: ApprovalId; v: unknown; revision: number }>({ v: 1, revision: 1 })
     .toArray()
   for (const { _id, v } of pending) refuseOtherVersion(v, _id)
@@ -81,10 +81,6 @@ async function cancelPending({ approvals }: Collections, runId: RunId, resolutio
     await approvals.updateMany(ids, resolving(resolution, false), { session })
   }
   // A decision that came just before the end has nobody left to hear it.
-  await approvals.updateMany(
-    { ...ofRun, unheard: true, v },
-    { $set: { unheard: false } },
-    { session, hint: 'approvals_run' },
-  )
+  await approvals.updateMany({ ...ofRun, unheard: true, v }, { $set: { unheard: false } }, { session })
   return pending.map(({ _id, revision }) => ({ id: _id, revision: revision + 1 }))
 }

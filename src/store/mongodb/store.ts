@@ -100,7 +100,7 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
       read: (runId, after, limit) =>
         ask(() =>
           journal
-            .find({ runId: { $eq: runId }, seq: { $gt: after } }, { hint: 'journal_place', sort: { seq: 1 }, limit })
+            .find({ runId: { $eq: runId }, seq: { $gt: after } }, { sort: { seq: 1 }, limit })
             .project<EntryRecord>({ _id: 0 })
             .toArray(),
         ),
