@@ -16,10 +16,19 @@ export async function waitForRun(
 ): Promise<RunRecord> {
   if (until(run) || waitMs <= 0 || hub.closing.aborted) return run
   let latest = run
+  /** As this process has just written it; null when it must be read. */
+  let written: RunRecord | null = null
   await using changes = openChannel({
-    attach: (wake) => hub.listenToRun(run.id, wake),
+    attach: (wake) =>
+      hub.listenToRun(run.id, (news) => {
+        // What becomes of an approval changes the run only by the run's own next step.
+        if (news.kind === 'approval') return
+        written = (news.kind === 'run' && news.record) || null
+        wake()
+      }),
     async take() {
-      latest = (await store.runs.get(run.id)) ?? latest
+      latest = written ?? (await store.runs.get(run.id)) ?? latest
+      written = null
       return until(latest) ? { value: latest } : 'nothing yet'
     },
   })

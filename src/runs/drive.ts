@@ -36,6 +36,8 @@ export type Drive = {
 export type DriveOptions = {
   /** Whether there may be something to hear: not for a run just created. */
   readonly look: boolean
+  /** Whether the record is as the claim has just read it, and no news of the run came since. */
+  readonly fresh: boolean
   /** Begin nothing more: the server goes down. */
   readonly stopping: AbortSignal
   /** Tell running tools to stop. */
@@ -45,13 +47,15 @@ export type DriveOptions = {
 const pauseAfterStoreError = 250
 
 /** Steps through a run until it is over or waits for somebody: reads, asks `next`, performs, appends, again. Has no rules of its own. */
-export function drive(engine: Engine, lease: RunLease, { look, stopping, abandoning }: DriveOptions): Drive {
+export function drive(engine: Engine, lease: RunLease, options: DriveOptions): Drive {
+  const { look, stopping, abandoning } = options
   const { store, agents, settings, log } = engine
   const running = new Set<CallId | 'model'>()
   const thinking = new AbortController()
   const calling = new AbortController()
   let approvals = new Map<ApprovalId, ApprovalRecord>()
   let unseen = look
+  let { fresh } = options
   let changed = Promise.withResolvers<void>()
   let background: unknown = null
   let broken = false
@@ -80,7 +84,8 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
   async function lookAround() {
     unseen = false
     // In this order: a decision that comes between the two has its signal counted as unseen.
-    await lease.refresh()
+    if (!fresh) await lease.refresh()
+    fresh = false
     const ids = presentCalls(lease.state)
       .filter(isOpen)
       .flatMap(({ proposed }) => proposed.approvalId ?? [])
@@ -118,7 +123,7 @@ export function drive(engine: Engine, lease: RunLease, { look, stopping, abandon
         return false
       case 'complete':
         endRun(lease, store.now(), { type: 'completed', output: step.output })
-        return false
+        return lease.flush({ due: null })
       case 'pause':
         lease.draft({ type: 'paused' })
         return giveUp(nextDeadline())

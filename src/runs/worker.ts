@@ -48,6 +48,8 @@ export function createWorker(engine: WorkerEngine): Worker {
   const { store, settings, log } = engine
   const owner = randomUUID()
   const active = new Map<RunId, Drive | Promise<unknown>>()
+  /** Those that are being claimed, and of which news came meanwhile. */
+  const stirred = new Set<RunId>()
   let reserved = 0
   let backlog = false
   const stopping = new AbortController()
@@ -85,7 +87,9 @@ export function createWorker(engine: WorkerEngine): Worker {
 
   /** An operation that held the lease may have handed the run over meanwhile: then it is not ours to take off the list. */
   function leave(id: RunId, working: Drive | Promise<unknown>) {
-    if (active.get(id) === working) active.delete(id)
+    if (active.get(id) !== working) return
+    active.delete(id)
+    stirred.delete(id)
   }
 
   /** The lease of a claimed run, with its journal; while the store does not answer it is asked again, as long as the lease lasts. */
@@ -104,14 +108,15 @@ export function createWorker(engine: WorkerEngine): Worker {
 
   async function begin(run: RunRecord, heldSince: number, claim: Promise<unknown>) {
     try {
-      go(await hold(run, heldSince), true)
+      go(await hold(run, heldSince), true, !stirred.has(run.id))
     } finally {
+      stirred.delete(run.id)
       // Does nothing when `go` put its drive there. Else nothing is lost: the lease runs out and the sweep finds the run again.
       leave(run.id, claim)
     }
   }
 
-  function go(lease: RunLease, look: boolean) {
+  function go(lease: RunLease, look: boolean, fresh = false) {
     const { id } = lease.run
     const former = active.get(id)
     const isOvertaken = former !== undefined && 'poke' in former && former.fence() > lease.run.fence
@@ -123,6 +128,7 @@ export function createWorker(engine: WorkerEngine): Worker {
     if (former && 'poke' in former) former.lose()
     const driving = drive({ ...engine, worker }, lease, {
       look,
+      fresh,
       stopping: stopping.signal,
       abandoning: abandoning.signal,
     })
@@ -201,6 +207,7 @@ export function createWorker(engine: WorkerEngine): Worker {
     // A step of our own brings news of entries beyond those; a signal brings none.
     if (news.kind !== 'run') return
     const working = active.get(news.id)
+    if (working && !('poke' in working)) stirred.add(news.id)
     if (working && 'poke' in working && news.seq <= working.seq()) working.poke()
   }
   const listening = engine.hub.listen(hear)

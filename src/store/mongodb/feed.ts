@@ -61,9 +61,8 @@ export async function openFeed(db: Db, prefix: string, announce: Announcer): Pro
       return
     }
     const id = documentKey._id as RunId
-    if (seq !== undefined) announce.run({ id, seq })
-    // The place is not known: nothing was written there.
-    else if (signals !== undefined) announce.signal({ id, seq: 0, signals })
+    if (seq !== undefined) announce.changed(id, { seq })
+    else if (signals !== undefined) announce.changed(id, { signals })
   }
 
   void followForever()

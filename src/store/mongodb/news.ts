@@ -4,13 +4,15 @@ import type { News } from '../store.ts'
 
 /** What this process wrote, told at once; the change stream brings it again. */
 export type Tell = {
-  run(run: Pick<RunRecord, 'id' | 'seq'>): void
-  signal(run: Pick<RunRecord, 'id' | 'seq' | 'signals'>): void
+  run(run: RunRecord): void
+  signal(run: RunRecord): void
   approval(id: ApprovalId, revision: number, runId: RunId): void
 }
 
 /** Tells each change once, whichever way it comes first: from the writer in this process or from the change stream. */
 export type Announcer = Tell & {
+  /** What the stream brings of a run: that it has this entry, or (`seq` 0) that it was signalled for the `signals`th time. */
+  changed(id: RunId, change: { readonly seq: number } | { readonly signals: number }): void
   missed(): void
   listen(sink: (news: News) => void): Disposable
   close(): void
@@ -36,8 +38,12 @@ export function announcer(): Announcer {
   }
 
   return {
-    run: ({ id, seq }) => tell(`${id} ${seq}`, { kind: 'run', id, seq }),
-    signal: ({ id, seq, signals }) => tell(`${id} signal ${signals}`, { kind: 'run', id, seq }),
+    run: (record) => tell(`${record.id} ${record.seq}`, newsOf(record)),
+    signal: (record) => tell(`${record.id} signal ${record.signals}`, newsOf(record)),
+    changed: (id, change) =>
+      'seq' in change
+        ? tell(`${id} ${change.seq}`, { kind: 'run', id, seq: change.seq })
+        : tell(`${id} signal ${change.signals}`, { kind: 'run', id, seq: 0 }),
     approval: (id, revision, runId) => tell(`${id} ${revision}`, { kind: 'approval', id, revision, runId }),
     missed() {
       told.clear()
@@ -51,3 +57,5 @@ export function announcer(): Announcer {
     close: () => sinks.clear(),
   }
 }
+
+const newsOf = (record: RunRecord): News => ({ kind: 'run', id: record.id, seq: record.seq, record })

@@ -5,7 +5,7 @@ import type { Created, NewLease, News, RunFilter, RunOrder } from '../store.ts'
 import type { Work } from './group-commit.ts'
 import type { Tables } from './tables.ts'
 
-export const runNews = (run: RunRecord): News => ({ kind: 'run', id: run.id, seq: run.seq })
+export const runNews = (run: RunRecord): News => ({ kind: 'run', id: run.id, seq: run.seq, record: run })
 
 export function createRun(tables: Tables, run: RunRecord, started: EntryRecord): Work<Created> {
   const { sql, prefix, runs } = tables
