@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine } from '../engine.ts'
 import type { ApprovalId } from '../ids.ts'
 import type { ApprovalRecord } from '../store/records.ts'
@@ -24,6 +25,8 @@ const batchSize = 100
 const rememberMs = 10 * 60_000
 const rememberAtMost = 100_000
 const waitAtMost = 10_000
+const againMs = 100
+const mostTries = 50
 
 const readers = new WeakMap<Hub, ApprovalReader>()
 
@@ -36,7 +39,8 @@ export function approvalReaderOf(engine: Pick<Engine, 'store' | 'hub'>): Approva
 
 function createApprovalReader({ store, hub }: Pick<Engine, 'store' | 'hub'>): ApprovalReader {
   const listeners = new Set<(news: ApprovalNews) => void>()
-  const unread = new Set<ApprovalId>()
+  /** By id the revision that news came of, and how often it was looked for. */
+  const unread = new Map<ApprovalId, { readonly revision: number; readonly tries: number }>()
   /** The highest revision told, the longest ago first. */
   const told = new Map<ApprovalId, { readonly revision: number; readonly at: number }>()
   let lastRead = 0
@@ -57,7 +61,7 @@ function createApprovalReader({ store, hub }: Pick<Engine, 'store' | 'hub'>): Ap
     if (news.kind === 'run') return
     if (news.kind === 'missed') return giveUp()
     if (revisionTold(news.id) >= news.revision) return
-    unread.add(news.id)
+    unread.set(news.id, { revision: news.revision, tries: 0 })
     if (unread.size > waitAtMost) return giveUp()
     if (reading) return
     reading = true
@@ -67,15 +71,26 @@ function createApprovalReader({ store, hub }: Pick<Engine, 'store' | 'hub'>): Ap
 
   async function readOn() {
     while (unread.size > 0) {
-      const ids = [...unread].slice(0, batchSize)
-      for (const id of ids) unread.delete(id)
+      const batch = new Map([...unread].slice(0, batchSize))
+      for (const id of batch.keys()) unread.delete(id)
       lastRead += 1
       const read = lastRead
-      const approvals = await getMany(ids)
+      const approvals = await getMany([...batch.keys()])
       if (approvals === null) giveUp()
       else for (const approval of approvals) tell(approval, read)
+      const late = approvals?.filter(({ id, revision }) => revision < (batch.get(id)?.revision ?? 0)) ?? []
+      if (late.length > 0) await lookAgain(late, batch)
     }
     reading = false
+  }
+
+  /** The feed may be ahead of what is read, while a database changes its primary: what it told of is looked for until it is there. */
+  async function lookAgain(late: readonly ApprovalRecord[], batch: typeof unread) {
+    await delay(againMs)
+    for (const { id } of late) {
+      const { revision = 0, tries = 0 } = batch.get(id) ?? {}
+      if (tries < mostTries && !unread.has(id)) unread.set(id, { revision, tries: tries + 1 })
+    }
   }
 
   async function getMany(ids: readonly ApprovalId[]): Promise<ApprovalRecord[] | null> {

@@ -23,7 +23,7 @@ export async function waitForRun(
       hub.listenToRun(run.id, (news) => {
         // What becomes of an approval changes the run only by the run's own next step.
         if (news.kind === 'approval') return
-        written = (news.kind === 'run' && news.record) || null
+        written = news.kind === 'run' && news.record && news.record.seq >= latest.seq ? news.record : null
         wake()
       }),
     async take() {

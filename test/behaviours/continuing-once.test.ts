@@ -14,8 +14,10 @@ const times = (count: number) => Array.from({ length: count }, (_, index) => ind
 
 const allRuns = '{ runs(first: 100) { edges { node { id } } } }'
 
-forEachStore(({ serve }) => {
-  describe('C7 two continueRuns at once, 50 times', () => {
+forEachStore(({ serve, rounds }) => {
+  const many = rounds(50)
+
+  describe('C7 two continueRuns at once, again and again', () => {
     const scene = () => {
       const kept = ledger()
       const erase = tool({ inputSchema, approval: 'required', execute: kept.enter })
@@ -34,7 +36,7 @@ forEachStore(({ serve }) => {
       const { kept, erase, send } = scene()
       const { agent } = agentOf({ erase, send }, [[call('erase', 'a')]])
       await using api = await serve({ agents: [agent] })
-      await inBatches(50, 10, async () => {
+      await inBatches(many, 10, async () => {
         const run = await start(api, { resumeMode: 'MANUAL' })
         await decide(api, approvalsOf(run)[0].id)
         expectOneWinner(await Promise.all([continueRun(api, run.id), continueRun(api, run.id)]), run.id)
@@ -47,7 +49,7 @@ forEachStore(({ serve }) => {
       const { kept, erase, send } = scene()
       const { agent, prompts } = agentOf({ erase, send }, [[call('send', 'a')]])
       await using api = await serve({ agents: [agent] })
-      for (const _ of times(50)) {
+      for (const _ of times(many)) {
         const run = await start(api)
         const answers = callsOf(run).map(({ id }) => ({ callId: id, decision: { approve: {} } }))
         expectOneWinner(
@@ -56,14 +58,14 @@ forEachStore(({ serve }) => {
         )
         expect(kept.times(callsOf(run)[0].id)).toBe(1)
       }
-      expect([kept.made.length, prompts.length]).toEqual([50, 100])
+      expect([kept.made.length, prompts.length]).toEqual([many, 2 * many])
     })
 
     test('C7 with contrary answers: one of them counts, and who gave it is told', async () => {
       const { kept, erase, send } = scene()
       const { agent } = agentOf({ erase, send }, [[call('send', 'a')]])
       await using api = await serve({ agents: [agent] })
-      await inBatches(50, 10, async (n) => {
+      await inBatches(many, 10, async (n) => {
         const run = await start(api)
         const [{ id: callId }] = callsOf(run)
         const decisions = [{ approve: {} }, { reject: {} }]
@@ -83,12 +85,12 @@ forEachStore(({ serve }) => {
   })
 
   describe('C16 the same idempotencyKey', () => {
-    test('C16 two at once, 50 times: one run, worked on once', async () => {
+    test('C16 two at once, again and again: one run, worked on once', async () => {
       const kept = ledger()
       const look = tool({ inputSchema, execute: kept.enter })
       const { agent, prompts } = agentOf({ look }, [[call('look', 'a')]])
       await using api = await serve({ agents: [agent] })
-      const pairs = times(50).map(async (n) => {
+      const pairs = times(many).map(async (n) => {
         const input = { idempotencyKey: `key ${n}`, waitMs: 30_000 }
         const [one, two] = await Promise.all([startAny(api, input), startAny(api, input)])
         expect([one.__typename, two.__typename]).toEqual(['StartRunSuccess', 'StartRunSuccess'])
@@ -97,9 +99,13 @@ forEachStore(({ serve }) => {
         return one.run.id
       })
       const ids = await Promise.all(pairs)
-      expect(new Set(ids).size).toBe(50)
-      expect((await api.data(allRuns)).runs.edges).toHaveLength(50)
-      expect([kept.made.length, new Set(kept.made.map(({ id }) => id)).size, prompts.length]).toEqual([50, 50, 100])
+      expect(new Set(ids).size).toBe(many)
+      expect((await api.data(allRuns)).runs.edges).toHaveLength(many)
+      expect([kept.made.length, new Set(kept.made.map(({ id }) => id)).size, prompts.length]).toEqual([
+        many,
+        many,
+        2 * many,
+      ])
     })
 
     test('C16 of another requester or tenant is another run; of the same one it is the first, also after a restart', async () => {
@@ -134,7 +140,7 @@ forEachStore(({ serve }) => {
         })
       }
       expect((await api.data(allRuns)).runs.edges).toHaveLength(1)
-      for (const n of times(50)) {
+      for (const n of times(many)) {
         const both = ['One.', 'Two.'].map((message) => startAny(api, { idempotencyKey: `at once ${n}`, message }))
         const answers = await Promise.all(both)
         expect(answers.map(({ __typename }) => __typename).sort()).toEqual([

@@ -9,7 +9,7 @@ import {
 } from 'mongodb'
 import { ConnectionString } from 'mongodb-connection-string-url'
 import { CountersignError } from '../../errors.ts'
-import { authenticationFailed, codeOf, reasonOf, unauthorized } from './errors.ts'
+import { authenticationFailed, codeOf, indexConflicts, reasonOf, unauthorized } from './errors.ts'
 import { databaseNameOf, describeUrl } from './url.ts'
 
 export type Connection = AsyncDisposable & {
@@ -30,6 +30,11 @@ const durable = {
   readPreference: 'primary',
   readConcern: { level: 'majority' },
   writeConcern: { w: 'majority', journal: true, wtimeoutMS: 5_000 },
+  // The driver lets the URL's own spelling win over the two objects.
+  w: 'majority',
+  journal: true,
+  wtimeoutMS: 5_000,
+  readConcernLevel: 'majority',
   retryWrites: true,
   retryReads: true,
 } as const satisfies MongoClientOptions
@@ -84,13 +89,14 @@ export async function connect(url: string): Promise<Connection> {
 
 function refuseUnfit({ maxWireVersion, setName, msg }: Record<string, unknown>, url: string): void {
   if (Number(maxWireVersion) < leastWireVersion) throw tooOld(url)
-  if (setName === undefined && msg !== 'isdbgrid') {
-    throw new CountersignError(
-      'STORE_UNAVAILABLE',
-      `The MongoDB server at ${describeUrl(url)} is no replica set, which transactions and live updates need. Start it with --replSet rs0 and run rs.initiate() in mongosh once; one node will do.`,
-    )
-  }
+  if (setName === undefined && msg !== 'isdbgrid') throw noReplicaSet(url)
 }
+
+const noReplicaSet = (url: string) =>
+  new CountersignError(
+    'STORE_UNAVAILABLE',
+    `The MongoDB server at ${describeUrl(url)} is no replica set, which transactions and live updates need. Start it with --replSet rs0 and run rs.initiate() in mongosh once; one node will do.`,
+  )
 
 const tooOld = (url: string) =>
   new CountersignError(
@@ -116,10 +122,17 @@ export function openingError(error: unknown, url: string): unknown {
       return refused(`The MongoDB server at ${place} asks who it is: put user and password into the URL.`)
     }
     return refused(
-      `The MongoDB user of the URL may not do what is needed in ${place}: give it the role readWrite on that database.`,
+      `The MongoDB user of the URL may not do what is needed in ${place}: give it the roles readWrite and dbAdmin on that database.`,
+    )
+  }
+  if (indexConflicts.includes(code)) {
+    return refused(
+      `In ${place} an index of one of Countersign's names is another one: drop it (db.collection.getIndexes() shows them), and start again.`,
     )
   }
   if (error instanceof MongoServerSelectionError) {
+    // Started as a member of a replica set that nobody has initiated.
+    if (serversOf(error).some(({ type }) => type === 'RSGhost')) return noReplicaSet(url)
     return refused(
       `No MongoDB server can be reached at ${place}: ${selectionReason(error, url)}. Is it running, and are host, port, TLS and replicaSet of the URL right?`,
     )
@@ -151,10 +164,10 @@ function selectionReason(error: MongoServerSelectionError, url: string): string 
     : `none answered as the primary of the replica set '${replicaSet}'`
 }
 
-function causesOf({ reason, cause }: MongoServerSelectionError): Error[] {
-  const servers = [...(reason?.servers.values() ?? [])]
-  return [...servers.map(({ error }) => error), cause].filter((one) => one instanceof Error)
-}
+const serversOf = ({ reason }: MongoServerSelectionError) => [...(reason?.servers.values() ?? [])]
+
+const causesOf = (error: MongoServerSelectionError): Error[] =>
+  [...serversOf(error).map(({ error }) => error), error.cause].filter((one) => one instanceof Error)
 
 /** What the driver leaves as it comes: from the look-up of an SRV name, and from reading the files that options name. */
 type SystemError = Error & { readonly code: string; readonly syscall: string }

@@ -5,11 +5,14 @@ import { CountersignError } from '../../errors.ts'
 export const unauthorized = 13
 export const authenticationFailed = 18
 export const namespaceExists = 48
+export const commandNotFound = 59
 /** MaxTimeMSExpired */
 export const timeExceeded = 50
+/** IndexOptionsConflict, IndexKeySpecsConflict */
+export const indexConflicts = [85, 86]
 export const noSuchTransaction = 251
 export const duplicateKey = 11000
-const tooLarge = [10334, 17280]
+const tooLarge = [10334, 17280, 17419, 17420]
 
 /** 0 for what did not come from the server; a bulk write's error has no code where the connection was lost. */
 export const codeOf = (error: unknown): number => (error instanceof MongoServerError ? Number(error.code ?? 0) : 0)

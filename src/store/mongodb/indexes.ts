@@ -4,7 +4,7 @@ import { type Collections, everyTime, pathOf } from './documents.ts'
 
 /**
  * Every index there is; whoever changes one gives it a new name, so that servers of both versions find theirs.
- * All queries name their index: what serves them is decided here and not by a planner's guess.
+ * Lists name theirs, because a planner would have to guess; other queries have but one that fits.
  */
 export const indexes: Readonly<Record<keyof Collections, readonly IndexDescription[]>> = {
   runs: [

@@ -1,4 +1,4 @@
-import type { Filter } from 'mongodb'
+import { type Filter, MongoWriteConcernError } from 'mongodb'
 import { CountersignError } from '../../errors.ts'
 import type { PrincipalId, RunId } from '../../ids.ts'
 import { runConditions, runSorting } from '../filters.ts'
@@ -24,10 +24,12 @@ import type { Tell } from './news.ts'
 import { transact } from './transact.ts'
 
 const after = { returnDocument: 'after' } as const
+/** What stands although no majority has confirmed it yet. */
+const present = { readConcern: { level: 'linearizable' }, maxTimeMS: 5_000 } as const
 /** How long a write waits for a transaction that is open on the run. */
 const maxTimeMS = 2_000
-/** A run that cannot be read must not keep all others waiting: it is looked at again in an hour. */
-const unreadableMs = 3_600_000
+/** How long a run is looked at that changes hands again and again. */
+const patienceMs = 5_000
 
 export async function createRun(mongo: Mongo, run: RunRecord, started: EntryRecord): Promise<Created> {
   const { client, collections, sessions, tell } = mongo
@@ -54,12 +56,14 @@ export async function createRun(mongo: Mongo, run: RunRecord, started: EntryReco
     endSession(session)
   } catch (error) {
     if (codeOf(error) !== duplicateKey) throw error
-    const standing = await runs.findOne({ _id: { $eq: run.id } })
+    const standing = await runs.findOne({ _id: { $eq: run.id } }, present)
     // Not the run's id but the place of its first entry is taken.
     if (standing === null) throw error
-    // Written here, by the first of two tries whose answer was lost.
-    const own = nameOf(session)
-    if (own && standing.lease?.session?.toString() === own.toString()) return { outcome: 'created', run }
+    const other = toRun(standing)
+    const first = await journal.findOne({ runId: { $eq: run.id }, seq: { $eq: started.seq } }, present)
+    // It was written here, by the first of two tries whose answer was lost; or else it is somebody's same request.
+    const isOwn = first?.text === started.text && other.lease?.owner === run.lease?.owner
+    return isOwn && run.lease !== null ? { outcome: 'created', run } : { outcome: 'exists', run: other }
   }
   const standing = await runs.findOne({ _id: { $eq: run.id } })
   return standing === null ? { outcome: 'session-taken' } : { outcome: 'exists', run: toRun(standing) }
@@ -70,7 +74,7 @@ export async function claimOrSignal(mongo: Mongo, id: RunId, lease: NewLease): P
   const { runs } = collections
   const now = toDate(lease.now)
   // Between the two somebody may take it, or let it go: then it is the other's turn again.
-  for (let tries = 0; tries < 20; tries++) {
+  for (const until = performance.now() + patienceMs; performance.now() < until; ) {
     try {
       const free: Filter<RunDocument> = {
         _id: { $eq: id },
@@ -89,7 +93,8 @@ export async function claimOrSignal(mongo: Mongo, id: RunId, lease: NewLease): P
         return null
       }
     } catch (error) {
-      if (codeOf(error) !== timeExceeded) throw error
+      // Of a write that no majority has confirmed in time nobody knows whether it was done.
+      if (codeOf(error) !== timeExceeded || error instanceof MongoWriteConcernError) throw error
     }
     const there = await runs.findOne({ _id: { $eq: id } })
     if (there === null) return null
@@ -131,7 +136,7 @@ export async function claimDue(
     oldest.map(async ({ _id }) => {
       // Others look for work at the same time: who takes it first has it.
       const run = await claim(mongo, { _id: { $eq: _id }, wake: { $lte: now }, v }, lease)
-      return run === null ? [] : await readable(collections, run, now)
+      return run === null ? [] : [toRun(run)]
     }),
   )
   const claimed = claims.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
@@ -139,15 +144,6 @@ export async function claimDue(
   // What was claimed is worked on, whatever became of the others.
   if (claimed.length === 0 && failed) throw failed.reason
   return claimed
-}
-
-async function readable({ runs }: Collections, document: RunDocument, now: Date): Promise<RunRecord[]> {
-  try {
-    return [toRun(document)]
-  } catch {
-    await runs.updateOne({ _id: { $eq: document._id } }, { $set: { wake: new Date(now.getTime() + unreadableMs) } })
-    return []
-  }
 }
 
 /** Takes the lease of the run that fits, and keeps a session for it. */

@@ -1,4 +1,4 @@
-import type { Db, Document } from 'mongodb'
+import type { Collection, Db, Document, IndexDescription } from 'mongodb'
 import { CountersignError } from '../../errors.ts'
 import { approvalStatuses, runStatuses } from '../records.ts'
 import { type Collections, v } from './documents.ts'
@@ -30,9 +30,18 @@ export async function prepareSchema(db: Db, prefix: string): Promise<void> {
       const validator = { $jsonSchema: schema }
       await prepareCollection(db, name, validator, present.get(name))
       const wanted = indexes[kind as keyof Collections]
-      if (wanted.length > 0) await db.collection(name).createIndexes([...wanted])
+      await prepareIndexes(db.collection(name), wanted)
     }),
   )
+}
+
+/** What is there is left alone: a server need not have the right to make any. */
+async function prepareIndexes(collection: Collection, wanted: readonly IndexDescription[]): Promise<void> {
+  const present = await collection.indexes()
+  const isThere = ({ name, key }: IndexDescription) =>
+    present.some((one) => one.name === name && JSON.stringify(one.key) === JSON.stringify(key))
+  const missing = wanted.filter((one) => !isThere(one))
+  if (missing.length > 0) await collection.createIndexes(missing)
 }
 
 /** In a collection of its own, so that several installations can share a database by their prefixes. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ClientSession, MongoAPIError, type MongoClient, MongoError, type TransactionOptions } from 'mongodb'
-import { codeOf, noSuchTransaction, storeError } from './errors.ts'
+import { codeOf, commandNotFound, noSuchTransaction, storeError, unauthorized } from './errors.ts'
 
 const options: TransactionOptions = {
   readConcern: { level: 'majority' },
@@ -67,6 +67,8 @@ async function commit(session: ClientSession, until: number): Promise<void> {
  */
 async function end(client: MongoClient, session: ClientSession, mayBeOpen: boolean): Promise<void> {
   const { id } = session
+  // Where it is not allowed to end sessions, this does for what is known to be open. It throws nothing.
+  if (session.inTransaction()) await session.abortTransaction().catch(() => {})
   const until = performance.now() + lifetimeMs
   for (let wait = 25; mayBeOpen && id && performance.now() < until; wait = Math.min(wait * 2, 1_000)) {
     try {
@@ -74,12 +76,13 @@ async function end(client: MongoClient, session: ClientSession, mayBeOpen: boole
       mayBeOpen = false
     } catch (error) {
       // The client is closed.
-      if (error instanceof MongoAPIError) break
+      if (error instanceof MongoAPIError || cannotKill.includes(codeOf(error))) break
       await delay(wait, undefined, { ref: false })
     }
   }
   await session.endSession().catch(() => {})
 }
 
+const cannotKill = [unauthorized, commandNotFound]
 const nextWait = (wait: number) => Math.min(wait * 2, longestWaitMs)
 const hasLabel = (error: unknown, label: string) => error instanceof MongoError && error.hasErrorLabel(label)

@@ -17,7 +17,8 @@ export function databaseNameOf(url: string): string {
     )
   }
   if (!/^[^/\\. "$*<>:|?\0]{1,63}$/.test(name)) {
-    throw new CountersignError('INVALID_CONFIGURATION', `MongoDB has no database of the name '${name}'`)
+    // Not shown: with a password that is not encoded it may be a part of that.
+    throw new CountersignError('INVALID_CONFIGURATION', 'the MongoDB URL names a database by what is no name')
   }
   return name
 }
@@ -31,6 +32,7 @@ export function describeUrl(url: string): string {
 function parse(url: string) {
   try {
     const { protocol, hosts, pathname } = new ConnectionString(url)
+    if (pathname.includes('@')) throw new Error('A part of it was meant to be user or password')
     return { protocol, hosts, name: decodeURIComponent(pathname.slice(1)) }
   } catch {
     throw new CountersignError(

@@ -44,10 +44,10 @@ export const agents = [
     model: scriptedModel([[call('note', 'note')], [{ text: 'Noted.' }]]),
     tools: { note },
   }),
-  // What it proposes is small; a subscriber may ask for it many times over.
+  // What it proposes is small, twenty calls at once; a subscriber may ask for it many times over.
   defineAgent({
     name: 'bulky',
-    model: scriptedModel([[{ call: 'erase', input: { text: 'x'.repeat(4_000) } }], [{ text: 'Done.' }]]),
+    model: scriptedModel([Array(20).fill({ call: 'erase', input: { text: 'x'.repeat(4_000) } }), [{ text: 'Done.' }]]),
     tools: { erase: tool({ inputSchema: z.object({ text: z.string() }), approval: 'required', execute: () => null }) },
   }),
 ]

@@ -10,6 +10,7 @@ export const mongodb: DatabaseKind = {
   name: 'MongoDB',
   // The stand-in for it is several times slower, and mongod itself speaks over a socket and waits for its disk.
   patienceMs: 120_000,
+  rounds: (times) => Math.ceil(times / 5),
   database: mongoDatabase,
   open: openStore,
   async refuseApprovals(url) {

@@ -9,6 +9,7 @@ import type { DatabaseKind } from './stores.ts'
 export const sqlite: DatabaseKind = {
   name: 'SQLite',
   patienceMs: 30_000,
+  rounds: (times) => times,
   database() {
     const directory = temporaryDirectory()
     const url = `file:${join(directory.path, 'test.db')}`

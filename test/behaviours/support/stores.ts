@@ -11,6 +11,8 @@ export type DatabaseKind = {
   readonly name: string
   /** For one test. */
   readonly patienceMs: number
+  /** How often a race is run that is run so often: less on a server that gets slower with each run. */
+  rounds(times: number): number
   /** An empty one, which goes with its scope. */
   database(): AsyncDisposable & { readonly url: string }
   /** The store itself, while no server has it. */
