@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CountersignError } from '../../src/errors.ts'
 import { openMongoStore } from '../../src/store/mongodb/store.ts'
 import { mongodbIsOff } from '../support/mongodb-database.ts'
+import { withHello } from '../support/mongodb-hello.ts'
 import { type MongoServer, startMongoServer } from '../support/mongodb-server.ts'
-import { oldMongo } from '../support/old-mongodb.ts'
 import { runCli } from '../support/spawn-server.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
@@ -50,11 +50,16 @@ describe.skipIf(mongodbIsOff())('a URL', () => {
     [
       'of a name that cannot be',
       'mongodb://u:secret%40pw@127.0.0.1:1/a.b',
-      /^MongoDB has no database of the name 'a.b'$/,
+      /^the MongoDB URL names a database by what is no name$/,
     ],
     [
       'with a slash in its password',
       'mongodb://u:secret/@pw@127.0.0.1/app',
+      /^the MongoDB URL cannot be read: .* percent-encoded$/,
+    ],
+    [
+      'with an at and a slash in its password, which would be its host and database',
+      'mongodb://u:secret@pw/pw@127.0.0.1/app',
       /^the MongoDB URL cannot be read: .* percent-encoded$/,
     ],
     ['without a host', 'mongodb://u:secret%40pw@/app', /^the MongoDB URL cannot be read/],
@@ -142,10 +147,23 @@ describe.skipIf(mongodbIsOff())('a server', { timeout: 120_000 }, () => {
     ['5.0, which the driver still speaks to', 13],
     ['3.6, which it does not', 6],
   ])('of MongoDB %s', async (_, wireVersion) => {
-    await using old = await oldMongo(url(), wireVersion)
+    await using old = await withHello(url(), { minWireVersion: 0, maxWireVersion: wireVersion })
     expect(await refusalOf(patiently(old.url))).toMatch(
       /^The MongoDB server at mongodb:\S+\/app is too old: version 6\.0 or later is needed\.$/,
     )
+  })
+
+  test('that nobody has made a replica set, although it was started as a member of one', async () => {
+    const ghost = {
+      isreplicaset: true,
+      setName: undefined,
+      hosts: undefined,
+      isWritablePrimary: false,
+      ismaster: false,
+    }
+    await using uninitiated = await withHello(url(), ghost)
+    const discovering = quickly(uninitiated.url).replace('directConnection=true', 'directConnection=false')
+    expect(await refusalOf(discovering)).toMatch(/is no replica set, .* run rs\.initiate\(\) in mongosh once/)
   })
 
   test.each(['createIndexes', 'create', 'listCollections', 'aggregate'])(
@@ -162,7 +180,7 @@ describe.skipIf(mongodbIsOff())('a server', { timeout: 120_000 }, () => {
       await failing('alwaysOn')
       try {
         expect(await refusalOf(url())).toMatch(
-          /^The MongoDB user of the URL may not do what is needed in mongodb:\S+\/app: give it the role readWrite on that database\.$/,
+          /^The MongoDB user of the URL may not do what is needed in mongodb:\S+\/app: give it the roles readWrite and dbAdmin on that database\.$/,
         )
       } finally {
         await failing('off')

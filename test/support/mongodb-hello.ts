@@ -2,20 +2,20 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { BSON, Int32 } from 'mongodb'
+import { BSON, type Document } from 'mongodb'
 
-/** A MongoDB server as it is, but for what it says of its age. It ends with its scope. */
-export type OldMongo = AsyncDisposable & { readonly url: string }
+/** A MongoDB server as it is, but for what it says of itself. It ends with its scope. */
+export type OtherHello = AsyncDisposable & { readonly url: string }
 
-/** @param wireVersion 13 is of MongoDB 5.0, 6 of 3.6. */
-export async function oldMongo(url: string, wireVersion: number): Promise<OldMongo> {
+/** @param said What its answers to `hello` have instead; a member that is undefined they have not. */
+export async function withHello(url: string, said: Document): Promise<OtherHello> {
   const real = new URL(url.replace(/^mongodb/, 'http'))
   const sockets = new Set<Socket>()
   const proxy = createServer((client) => {
     const server = connect(Number(real.port), real.hostname)
     for (const socket of [client, server]) sockets.add(socket)
     // Whoever hangs up first ends both.
-    pipeline(client, server, answersOfAge(wireVersion), client).catch(() => {})
+    pipeline(client, server, otherAnswers(said), client).catch(() => {})
   }).listen(0, '127.0.0.1')
   await once(proxy, 'listening')
   const address = proxy.address()
@@ -31,14 +31,14 @@ export async function oldMongo(url: string, wireVersion: number): Promise<OldMon
 }
 
 /** Message by message, as each says how long it is. */
-function answersOfAge(wireVersion: number): Transform {
+function otherAnswers(said: Document): Transform {
   let held = Buffer.alloc(0)
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       held = Buffer.concat([held, chunk])
       while (held.length >= 4 && held.length >= held.readInt32LE(0)) {
         const length = held.readInt32LE(0)
-        this.push(ofAge(held.subarray(0, length), wireVersion))
+        this.push(changed(held.subarray(0, length), said))
         held = held.subarray(length)
       }
       done()
@@ -51,13 +51,13 @@ function answersOfAge(wireVersion: number): Transform {
 const opMsg = 2013
 const startOf: Readonly<Record<number, number>> = { [opMsg]: 16 + 4 + 1, 1: 16 + 4 + 8 + 4 + 4 }
 
-function ofAge(message: Buffer, wireVersion: number): Buffer {
+function changed(message: Buffer, said: Document): Buffer {
   const start = startOf[message.readInt32LE(12)] ?? message.length
   if (start >= message.length) return message
   const answer = BSON.deserialize(message.subarray(start), { promoteValues: false })
   if (!('maxWireVersion' in answer)) return message
-  const document = BSON.serialize({ ...answer, minWireVersion: new Int32(0), maxWireVersion: new Int32(wireVersion) })
-  const aged = Buffer.concat([message.subarray(0, start), document])
-  aged.writeInt32LE(aged.length, 0)
-  return aged
+  const document = BSON.serialize({ ...answer, ...said }, { ignoreUndefined: true })
+  const other = Buffer.concat([message.subarray(0, start), document])
+  other.writeInt32LE(other.length, 0)
+  return other
 }
