@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { tool } from '../../src/agents/tool.ts'
@@ -8,7 +9,6 @@ import { principalId } from '../../src/ids.ts'
 import type { ResolveApprovalResult } from '../../src/results.ts'
 import type { Resolution } from '../../src/store/records.ts'
 import type { Store } from '../../src/store/store.ts'
-import { turns } from '../runs/faulty-store.ts'
 import { spawnServer } from '../support/spawn-server.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import type { TestServer } from '../support/test-server.ts'
@@ -101,6 +101,7 @@ forEachStore(({ serve, database, open, rounds }) => {
       })
       await using api = await serve({ agents: [agent] })
       let paused = 0
+      let decideMs = 0
       const times = rounds(200)
       await inBatches(times, 10, async (round) => {
         const ending = Promise.withResolvers<string>()
@@ -110,12 +111,15 @@ forEachStore(({ serve, database, open, rounds }) => {
         const approvalId = `apr_${id.slice(4)}_3_1`
         const input = { approvalId, decision: { approve: {} } }
         const decision = () => api.server.approvals.resolve(person('approver-1'), input)
-        // The pause is written within a few turns of the event loop: the decision comes at another one in each batch.
-        const lead = (round % 10) - 5
+        // One before the other by up to as long as the last decision took: each store takes its own time.
+        const lead = (decideMs * ((round % 10) - 3)) / 5
         if (lead < 0) ending.resolve('at last')
-        if (lead < 0) await turns(-lead - 1)
-        const decided = decision()
-        if (lead >= 0) await turns(lead)
+        await delay(Math.max(0, -lead))
+        const asked = performance.now()
+        const decided = decision().finally(() => {
+          decideMs = performance.now() - asked
+        })
+        await delay(Math.max(0, lead))
         ending.resolve('at last')
         expect(await decided).toMatchObject({ __typename: 'ResolveApprovalSuccess' })
         const types = typesOf(await eventsOf(api, id))
