@@ -18,7 +18,10 @@ export function mongoDatabase(): AsyncDisposable & { readonly url: string } {
       await using client = new MongoClient(url, { socketTimeoutMS: 5_000 })
       try {
         // A killed process may have left a transaction open, which would hold up the drop, and that the whole server.
-        const leases = await client.db().collection('runs').distinct('lease.session', { lease: { $ne: null } })
+        const leases = await client
+          .db()
+          .collection('runs')
+          .distinct('lease.session', { lease: { $ne: null } })
         const open = leases.filter((id) => id !== null).map((id) => ({ id }))
         if (open.length > 0) await client.db('admin').command({ killSessions: open })
         await client.db().dropDatabase()
