@@ -123,7 +123,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         return false
       case 'complete':
         endRun(lease, store.now(), { type: 'completed', output: step.output })
-        return lease.flush({ due: null })
+        return false
       case 'pause':
         lease.draft({ type: 'paused' })
         return giveUp(nextDeadline())
