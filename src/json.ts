@@ -97,6 +97,10 @@ export function parseJson(text: string): JsonValue {
 export const readJson = (text: JsonText): JsonValue => JSON.parse(text)
 export const readJsonObject = (text: JsonText): JsonObject => JSON.parse(text)
 
+/** The members of both objects; of one that both have, the second's. */
+export const mergeObjects = (first: JsonText, second: JsonText): JsonText =>
+  toJsonText({ ...readJsonObject(first), ...readJsonObject(second) })
+
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 

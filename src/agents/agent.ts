@@ -3,6 +3,7 @@ import type { ToolExecutionOptions, ToolResultOutput } from '@ai-sdk/provider-ut
 import type { JsonObject, JsonText } from '../json.ts'
 import type { ApprovalType, PauseKind } from '../store/records.ts'
 import type { InputSchema } from './input-schema.ts'
+import type { PersonFields } from './person-fields.ts'
 
 /** An agent as it runs, made by `defineAgent`. */
 export type Agent = {
@@ -21,16 +22,23 @@ export type Agent = {
 export type AgentTool = {
   readonly name: string
   readonly description: string | null
+  /** The whole input. */
   readonly schema: InputSchema
-  /** The JSON Schema of the input as canonical text, and its SHA-256: approvals are bound to the latter. */
+  /** What the model fills: the whole, less what a person fills. */
+  readonly modelSchema: InputSchema
+  /** What a person fills, for USER_INPUT. */
+  readonly personFields: PersonFields | null
+  /** The JSON Schema of the input as canonical text, and the SHA-256 of it and of who fills what: approvals are bound to the latter. */
   readonly schemaText: JsonText
   readonly schemaDigest: string
   readonly gate: Gate | null
   readonly idempotent: boolean
   readonly destructive: boolean
   readonly timeoutMs: number | null
-  /** Entered by `runs/dispatch.ts` only, which asks for a permit. */
-  readonly [execute]: Execute
+  /** JSON Schema of what a call gives; anything when the tool does not say. */
+  readonly outputSchema: JsonObject
+  /** Entered by `runs/dispatch.ts` only, which asks for a permit. Null for a tool that is executed elsewhere. */
+  readonly [execute]: Execute | null
   readonly toModelOutput: ToModelOutput | null
 }
 

@@ -36,7 +36,7 @@ export function readInputSchema(given: FlexibleSchema<unknown>): InputSchema {
   }
   const jsonSchema = toJson(json)
   if (!isJsonObject(jsonSchema)) throw invalid('inputSchema gives no JSON Schema object')
-  return { json: jsonSchema, parse: parser(given, jsonSchema) }
+  return { json: jsonSchema, parse: parserOf(given, jsonSchema) }
 }
 
 /** Dates and transforms to classes do not survive being recorded: what runs would not be what was shown. */
@@ -51,10 +51,9 @@ function requireJsonOutput(given: FlexibleSchema<unknown>): void {
   }
 }
 
-function parser(given: FlexibleSchema<unknown>, json: JsonObject): InputSchema['parse'] {
-  const schema = asSchema(given)
-  // A bare JSON Schema does not validate by itself.
-  const validate = schema.validate ?? asSchema(z.fromJSONSchema(json)).validate
+/** Parses by a schema, or by its JSON Schema where there is no other or it does not validate by itself. */
+export function parserOf(given: FlexibleSchema<unknown> | null, json: JsonObject): InputSchema['parse'] {
+  const validate = (given && asSchema(given).validate) ?? asSchema(z.fromJSONSchema(json)).validate
   return async (input) => {
     const result = await validate?.(input)
     if (!result?.success) return { ok: false, issues: issuesOf(result?.error) }

@@ -2,6 +2,7 @@ import { CountersignError } from '../errors.ts'
 import type { PauseKind } from '../store/records.ts'
 import type { Gate } from './agent.ts'
 import { milliseconds } from './duration.ts'
+import type { PersonFields, schemaForPerson } from './person-fields.ts'
 import type { ToolDefinition } from './tool.ts'
 
 const pauses = {
@@ -17,6 +18,8 @@ export type AnyToolDefinition = Omit<ToolDefinition, 'when' | 'execute' | 'toMod
   readonly toModelOutput?: unknown
   readonly needsApproval?: unknown
   readonly type?: unknown
+  readonly outputSchema?: unknown
+  readonly [schemaForPerson]?: PersonFields['schemaFor']
 }
 
 /**
@@ -29,6 +32,11 @@ export function readGate(tool: AnyToolDefinition): Gate | null {
   const { type, expiresInMs } = readApproval(tool, asked !== null)
   const pause = readPause(tool, type)
   const when = readWhen(tool, asked)
+  if (pause === 'external-execution' && when) {
+    throw invalid(
+      "when and pause: 'external-execution' exclude each other: nobody here could make a call that does not pause",
+    )
+  }
   if (pause === null) {
     if (when) throw invalid("'when' without a pause never applies: add approval: 'required', or pause: 'confirmation'")
     return null
@@ -73,6 +81,9 @@ function readApproval(tool: AnyToolDefinition, asked: boolean) {
   const unknown = Object.keys(settings).filter((key) => key !== 'type' && key !== 'expiresIn')
   if (unknown.length > 0)
     throw invalid(`approval has no setting '${unknown[0]}': 'type' and 'expiresIn' are the settings`)
+  if ('expiresIn' in settings && settings.expiresIn !== undefined && type === 'audit') {
+    throw invalid("approval: 'audit' and expiresIn exclude each other: what the requester answers has no deadline")
+  }
   const expiresInMs =
     'expiresIn' in settings && settings.expiresIn !== undefined ? milliseconds(settings.expiresIn) : null
   return { type, expiresInMs } as const
@@ -87,6 +98,9 @@ function readPause(tool: AnyToolDefinition, approval: 'required' | 'audit' | nul
   }
   if (userInput !== undefined && pause !== 'user-input') {
     throw invalid(`userInput and pause: '${pause ?? 'none'}' exclude each other: add pause: 'user-input'`)
+  }
+  if (userInput !== undefined && !(Array.isArray(userInput) && userInput.every((field) => typeof field === 'string'))) {
+    throw invalid('userInput is a list of names of input fields')
   }
   if (approval === 'audit' && pause === undefined) {
     throw invalid(

@@ -1,8 +1,10 @@
+import { asSchema, type FlexibleSchema } from '@ai-sdk/provider-utils'
 import { CountersignError } from '../errors.ts'
-import { sha256, toJsonText } from '../json.ts'
-import { type AgentTool, type Execute, execute, type ToModelOutput } from './agent.ts'
+import { isJsonObject, type JsonObject, sha256, toJson, toJsonText } from '../json.ts'
+import { type AgentTool, type Execute, execute, type Gate, type ToModelOutput } from './agent.ts'
 import { longestTimer, milliseconds } from './duration.ts'
-import { readInputSchema } from './input-schema.ts'
+import { type InputSchema, readInputSchema } from './input-schema.ts'
+import { partInput, schemaForPerson } from './person-fields.ts'
 import { type AnyToolDefinition, readGate } from './read-gate.ts'
 
 const ours = [
@@ -62,28 +64,45 @@ export function readTool(name: string, given: unknown): AgentTool {
     )
   }
   const gate = readGate(tool)
-  if (gate && (gate.pause !== 'CONFIRMATION' || gate.approval === 'AUDIT')) {
-    throw invalid(
-      "it pauses for user input or external execution, or has approval: 'audit': this version confirms only (pause: 'confirmation', approval: 'required')",
-    )
-  }
-  if (typeof tool.execute !== 'function') throw invalid('execute is no function')
+  if (typeof tool.execute !== 'function' && tool.execute !== undefined) throw invalid('execute is no function')
   const schema = readInputSchema(tool.inputSchema)
   const schemaText = toJsonText(schema.json)
+  const { modelSchema, personFields } = readParts(tool, gate, schema)
   return Object.freeze({
     name,
     // A function wants the context of a call, which a definition has not.
     description: typeof tool.description === 'string' ? tool.description : null,
     schema,
     schemaText,
-    schemaDigest: sha256(schemaText),
+    modelSchema,
+    personFields,
+    schemaDigest: sha256(personFields === null ? schemaText : schemaText + JSON.stringify(personFields.fields)),
+    outputSchema: readOutputSchema(tool.outputSchema),
     gate: gate && Object.freeze(gate),
     idempotent: tool.idempotent === true,
     destructive: tool.destructive === true,
     timeoutMs: readTimeout(tool),
-    [execute]: tool.execute.bind(tool) as Execute,
+    [execute]: tool.execute === undefined ? null : (tool.execute.bind(tool) as Execute),
     toModelOutput: typeof tool.toModelOutput === 'function' ? (tool.toModelOutput.bind(tool) as ToModelOutput) : null,
   })
+}
+
+/** Who fills which part of the input. */
+function readParts(tool: AnyToolDefinition, gate: Gate | null, schema: InputSchema) {
+  if (gate?.pause !== 'USER_INPUT') return { modelSchema: schema, personFields: null }
+  const { forModel, forPerson } = partInput(tool.inputSchema, schema, tool.userInput ?? [])
+  const own = tool[schemaForPerson]
+  return { modelSchema: forModel, personFields: own ? { ...forPerson, schemaFor: own } : forPerson }
+}
+
+/** For whoever reports a result from elsewhere: a hint, which is not enforced. */
+function readOutputSchema(given: unknown): JsonObject {
+  try {
+    const json = given === undefined ? {} : toJson(asSchema(given as FlexibleSchema<unknown>).jsonSchema)
+    return isJsonObject(json) ? json : {}
+  } catch {
+    return {}
+  }
 }
 
 function readTimeout({ timeout }: AnyToolDefinition): number | null {

@@ -2,12 +2,16 @@ import type { InputIssue } from '../agents/input-schema.ts'
 import type { DecisionInput } from '../inputs.ts'
 import type { PauseKind } from '../store/records.ts'
 
-/** A decision that fits what is decided; edited arguments are not yet checked against the tool. */
+/** A decision that fits what is decided; arguments, values and a result are not yet checked against the tool. */
 export type CheckedDecision = {
   readonly verdict: 'APPROVED' | 'REJECTED'
   readonly message: string | null
+  /** Undefined when none are given, as are values. */
   readonly arguments: unknown
+  readonly values: unknown
+  readonly outcome: GivenOutcome | null
 }
+export type GivenOutcome = { readonly result: unknown } | { readonly error: string }
 export type Checked =
   | { readonly ok: true; readonly decision: CheckedDecision }
   | { readonly ok: false; readonly issues: readonly InputIssue[] }
@@ -49,23 +53,55 @@ function checkReject({ message }: Record<string, unknown>): Checked {
   const path = ['reject', 'message']
   if (message != null && typeof message !== 'string') return refuse(path, 'Give a text.')
   if (message != null && message.length > longestText) return refuse(path, `At most ${longestText} characters.`)
-  return { ok: true, decision: { verdict: 'REJECTED', message: message?.toWellFormed() ?? null, arguments: undefined } }
+  const decision = { ...nothingGiven, verdict: 'REJECTED', message: message?.toWellFormed() ?? null } as const
+  return { ok: true, decision }
 }
+
+const nothingGiven = { message: null, arguments: undefined, values: undefined, outcome: null }
 
 function checkApprove(
   { arguments: edited, values, outcome }: Record<string, unknown>,
-  { mayEdit }: Decidable,
+  { kind, mayEdit }: Decidable,
 ): Checked {
   const issues: InputIssue[] = []
   const add = (field: string, message: string) => issues.push({ path: ['approve', field], message })
-  if (values != null) add('values', 'This call asks for no values: it is confirmed.')
-  if (outcome != null) add('outcome', 'This call is made here: it takes no outcome.')
+  if (values != null && kind !== 'USER_INPUT') add('values', 'This call asks for no values.')
+  if (values == null && kind === 'USER_INPUT') add('values', 'This call asks for values: see answerSchema.')
+  if (outcome != null && kind !== 'EXTERNAL_EXECUTION') add('outcome', 'This call is made here: it takes no outcome.')
+  if (outcome == null && kind === 'EXTERNAL_EXECUTION') add('outcome', 'This call is made elsewhere: say how it ended.')
   if (edited != null && !mayEdit) add('arguments', 'The answer to a call cannot change its arguments.')
+  else if (edited != null && kind === 'EXTERNAL_EXECUTION')
+    add('arguments', 'The call was made elsewhere: it is no more to be changed.')
   if (issues.length > 0) return { ok: false, issues }
-  return { ok: true, decision: { verdict: 'APPROVED', message: null, arguments: edited ?? undefined } }
+  const ended = outcome == null ? null : checkOutcome(outcome, ['approve', 'outcome'])
+  if (ended && 'ok' in ended) return ended
+  const decision = {
+    ...nothingGiven,
+    verdict: 'APPROVED',
+    arguments: edited ?? undefined,
+    values: values ?? undefined,
+  } as const
+  return { ok: true, decision: { ...decision, outcome: ended } }
 }
 
-const refuse = (path: string[], message: string): Checked => ({ ok: false, issues: [{ path, message }] })
+/** How a call ended elsewhere: exactly one of a result (none is null) and a message. */
+function checkOutcome(given: unknown, path: string[]): GivenOutcome | Extract<Checked, { ok: false }> {
+  const { success, failure, ...others } = isObject(given) ? given : {}
+  if ((success != null) === (failure != null) || Object.keys(others).length > 0)
+    return refuse(path, "Give exactly one of 'success' and 'failure'.")
+  if (success != null) {
+    if (!isObject(success) || Object.keys(success).some((key) => key !== 'result'))
+      return refuse([...path, 'success'], "Give an object with 'result', or with nothing.")
+    return { result: success.result ?? null }
+  }
+  const message = isObject(failure) ? failure.message : undefined
+  if (!isObject(failure) || Object.keys(failure).some((key) => key !== 'message') || typeof message !== 'string')
+    return refuse([...path, 'failure', 'message'], 'Give a text.')
+  if (message.length > longestText) return refuse([...path, 'failure', 'message'], `At most ${longestText} characters.`)
+  return { error: message }
+}
+
+const refuse = (path: string[], message: string) => ({ ok: false, issues: [{ path, message }] }) as const
 
 /** A note is for people: at most 10,000 characters. */
 export const checkNote = (note: string | null | undefined): readonly InputIssue[] =>

@@ -1,5 +1,4 @@
-import type { AgentTool } from '../agents/agent.ts'
-import type { InputIssue } from '../agents/input-schema.ts'
+import type { InputIssue, InputSchema } from '../agents/input-schema.ts'
 import {
   byteLength,
   isJsonObject,
@@ -19,7 +18,7 @@ export type Edited =
  * at them twice, since an approver who edits one field has seen the others as they are: then what they wrote is what runs, with what
  * they left out filled in.
  */
-export async function readEditedArguments(tool: AgentTool, given: unknown, limit: number): Promise<Edited> {
+export async function readEditedArguments(schema: InputSchema, given: unknown, limit: number): Promise<Edited> {
   let value: JsonValue
   try {
     value = toJson(given)
@@ -27,19 +26,19 @@ export async function readEditedArguments(tool: AgentTool, given: unknown, limit
     return refuse(error instanceof Error ? error.message : String(error))
   }
   if (!isJsonObject(value)) return refuse('The arguments must be a JSON object.')
-  const parsed = await tool.schema.parse(value)
+  const parsed = await schema.parse(value)
   if (!parsed.ok)
     return { ok: false, issues: parsed.issues.map(({ path, message }) => ({ path: [...at, ...path], message })) }
   const unknown = unknownMembers(value, parsed.value, at)
   if (unknown.length > 0)
     return { ok: false, issues: unknown.map((path) => ({ path, message: 'The tool has no such parameter.' })) }
-  const text = toJsonText((await isSettled(tool, parsed.value)) ? parsed.value : completed(value, parsed.value))
+  const text = toJsonText((await isSettled(schema, parsed.value)) ? parsed.value : completed(value, parsed.value))
   return byteLength(text) <= limit ? { ok: true, text } : refuse(`The arguments are longer than ${limit} bytes.`)
 }
 
 /** Whether the schema leaves its own output as it is. One that does not (`x => x * 2`) has changed this call already, when it was proposed. */
-async function isSettled(tool: AgentTool, value: JsonObject): Promise<boolean> {
-  const again = await tool.schema.parse(value)
+async function isSettled(schema: InputSchema, value: JsonObject): Promise<boolean> {
+  const again = await schema.parse(value)
   return again.ok && toJsonText(again.value) === toJsonText(value)
 }
 

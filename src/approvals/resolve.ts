@@ -5,13 +5,11 @@ import { maySeeApproval, reasonsNotToResolve } from '../access/rules.ts'
 import type { Engine } from '../engine.ts'
 import { isApprovalId } from '../ids.ts'
 import type { ResolveApprovalInput } from '../inputs.ts'
-import type { JsonText } from '../json.ts'
 import { forbidden, invalidInput, notFound, type ResolveApprovalResult } from '../results.ts'
 import type { ApprovalRecord, Resolution } from '../store/records.ts'
 import type { Decided, Expected } from '../store/store.ts'
-import { type CheckedDecision, checkDecision, checkNote } from './decide.ts'
-import { readEditedArguments } from './edit-arguments.ts'
-import { fingerprint } from './fingerprint.ts'
+import { checkNote } from './decide.ts'
+import { readDecision } from './read-decision.ts'
 import { resolutionWith } from './resolution.ts'
 
 /**
@@ -39,23 +37,20 @@ export async function resolveApproval(
   if (input.expectedFingerprint != null && input.expectedFingerprint !== approval.fingerprint) return conflict(approval)
   if (input.expectedRevision != null && input.expectedRevision !== approval.revision) return conflict(approval)
 
-  const checked = checkDecision(input.decision, { kind: approval.kind, mayEdit: true })
-  const issues = [...(checked.ok ? [] : checked.issues), ...checkNote(input.note)]
-  if (!checked.ok || issues.length > 0) return invalidInput(...issues)
-  const edited = await readEdit(engine, approval, checked.decision)
-  if (!edited.ok) return invalidInput(...edited.issues)
+  const read = await readDecision(engine, input.decision, { ...approval, mayEdit: true })
+  const issues = [...(read.ok ? [] : read.issues), ...checkNote(input.note)]
+  if (!read.ok || issues.length > 0) return invalidInput(...issues)
 
   const at = store.now()
+  const { verdict, ...words } = read.decision
   const resolution = resolutionWith({
-    status: checked.decision.verdict,
+    ...words,
+    status: verdict,
     cause: 'DECISION',
     by: principal.id,
     at,
     decisionId,
     note: input.note?.toWellFormed() ?? null,
-    message: checked.decision.message,
-    arguments: edited.text,
-    fingerprint: edited.fingerprint,
   })
   // Always bound to what was just read and checked, also when the caller expects nothing.
   const expected: Expected = {
@@ -111,28 +106,6 @@ async function decideOnce(
     won: decided.won || decided.approval?.resolution?.decisionId === resolution.decisionId,
     approval: decided.approval,
   }
-}
-
-type Edit =
-  | { readonly ok: true; readonly text: JsonText | null; readonly fingerprint: string | null }
-  | { readonly ok: false; readonly issues: readonly { path: readonly string[]; message: string }[] }
-
-async function readEdit(
-  { agents, settings }: Engine,
-  approval: ApprovalRecord,
-  decision: CheckedDecision,
-): Promise<Edit> {
-  if (decision.arguments === undefined) return { ok: true, text: null, fingerprint: null }
-  const tool = agents.get(approval.agentName)?.tools.get(approval.toolName)
-  // What was shown is bound to the schema it was shown with: a tool with another one cannot check an edit of it.
-  if (!tool || fingerprint(tool.name, tool.schemaDigest, approval.arguments) !== approval.fingerprint) {
-    const message = `The tool '${approval.toolName}' is not there with the parameters it was proposed with: the call can be rejected, not edited.`
-    return { ok: false, issues: [{ path: ['approve', 'arguments'], message }] }
-  }
-  const edited = await readEditedArguments(tool, decision.arguments, settings.limits.arguments)
-  if (!edited.ok) return edited
-  if (edited.text === approval.arguments) return { ok: true, text: null, fingerprint: null }
-  return { ok: true, text: edited.text, fingerprint: fingerprint(tool.name, tool.schemaDigest, edited.text) }
 }
 
 /** Whoever comes late writes EXPIRED: the deadline decides, not who looks. Gives what stands afterwards. */

@@ -1,5 +1,7 @@
 import type { InputIssue } from '../agents/input-schema.ts'
-import { checkDecision, checkNote } from '../approvals/decide.ts'
+import { checkNote } from '../approvals/decide.ts'
+import { readDecision } from '../approvals/read-decision.ts'
+import type { Engine } from '../engine.ts'
 import type { ApprovalId, CallId, PrincipalId } from '../ids.ts'
 import type { AnswerInput } from '../inputs.ts'
 import {
@@ -10,13 +12,13 @@ import {
   type RunStateError,
 } from '../results.ts'
 import type { ApprovalRecord, RunRecord } from '../store/records.ts'
-import { type Call, isOpen, presentCalls, type RunState } from './fold.ts'
+import { type Call, isForApprover, isOpen, presentCalls, type RunState } from './fold.ts'
 import type { CallDecision } from './journal.ts'
 import { requirements } from './view.ts'
 
 /** What continueRun will write, or why it will not. */
 export type Continuation =
-  | { readonly ok: true; readonly answered: readonly CallDecision[]; readonly resume: boolean }
+  | { readonly ok: true; readonly answered: readonly AnsweredCall[]; readonly resume: boolean }
   | {
       readonly ok: false
       readonly error: RunStateError | ApprovalPendingError | AnswerRequiredError | InvalidInputError
@@ -27,14 +29,15 @@ type Situation = {
   readonly state: RunState
   /** The records of the open calls that need an approver, as just read. */
   readonly approvals: ReadonlyMap<ApprovalId, ApprovalRecord>
-  readonly answers: readonly AnswerInput[]
-  readonly by: PrincipalId
+  /** How many answers were given, and what was read of them. */
+  readonly given: number
+  readonly read: ReadAnswers
 }
 
 /** The rules of continueRun. What an approver decides is never taken from answers, whether it is pending, decided or its record missing. */
-export function planContinuation({ run, state, approvals, answers, by }: Situation): Continuation {
+export function planContinuation({ run, state, approvals, given, read }: Situation): Continuation {
   if (isContinuableFailure(state)) {
-    if (answers.length > 0)
+    if (given > 0)
       return refuse(
         invalidInput({ path: ['answers'], message: 'A failed run waits for no answers: continue it without.' }),
       )
@@ -42,7 +45,7 @@ export function planContinuation({ run, state, approvals, answers, by }: Situati
   }
   if (state.status !== 'PAUSED') return refuse(stateError(run, state))
   const open = presentCalls(state).filter(isOpen)
-  const { decisions, issues } = readAnswers(open, answers, by)
+  const { decisions, issues } = read
   if (issues.length > 0) return refuse(invalidInput(...issues))
 
   const left = open.filter(({ proposed }) => !decisions.some(({ callId }) => callId === proposed.callId))
@@ -54,7 +57,7 @@ export function planContinuation({ run, state, approvals, answers, by }: Situati
     .filter(({ resolution }) => resolution === null)
   const forRequester = left.filter((call) => !isForApprover(call))
   const waits = missing.length + pending.length > 0
-  if (answers.length > 0) return { ok: true, answered: decisions, resume: !waits && forRequester.length === 0 }
+  if (given > 0) return { ok: true, answered: decisions, resume: !waits && forRequester.length === 0 }
   if (waits) return refuse(pendingError(run, pending, missing))
   if (forRequester.length > 0) return refuse(answerError(run, state))
   return { ok: true, answered: [], resume: true }
@@ -63,41 +66,58 @@ export function planContinuation({ run, state, approvals, answers, by }: Situati
 export const isContinuableFailure = ({ status, error }: RunState): boolean =>
   status === 'FAILED' && (error?.code === 'MODEL_ERROR' || error?.code === 'STORE_ERROR')
 
-const isForApprover = ({ proposed }: Call) => proposed.gate?.approval === 'REQUIRED'
 const recordOf = ({ proposed }: Call, approvals: Situation['approvals']) =>
   proposed.approvalId && approvals.get(proposed.approvalId)
 
-function readAnswers(open: readonly Call[], answers: readonly AnswerInput[], by: PrincipalId) {
-  const decisions: CallDecision[] = []
-  const issues: InputIssue[] = []
+export type ReadAnswers = { readonly decisions: readonly AnsweredCall[]; readonly issues: readonly InputIssue[] }
+/** With the fingerprint of what will run, when that is not what was proposed. */
+export type AnsweredCall = CallDecision & { readonly fingerprint: string | null }
+
+/** Reads the answers to the calls that wait for the requester; what is wrong with any of them is an issue. */
+export async function readAnswers(
+  engine: Pick<Engine, 'agents' | 'settings'>,
+  { agentName }: RunRecord,
+  state: RunState,
+  answers: readonly AnswerInput[],
+  by: PrincipalId,
+): Promise<ReadAnswers> {
+  const open = presentCalls(state).filter(isOpen)
   const seen = new Set<string>()
-  for (const [index, answer] of answers.entries()) {
+  const read = answers.map(async ({ callId, decision, note }, index): Promise<ReadAnswers> => {
     const path = ['answers', String(index)]
-    const call = open.find(({ proposed }) => proposed.callId === answer.callId)
-    const wrong = !call
-      ? `The run does not wait for an answer to the call ${answer.callId}.`
-      : isForApprover(call)
-        ? `The call ${answer.callId} is decided by an approver, through resolveApproval.`
-        : seen.has(answer.callId)
-          ? `There are two answers for the call ${answer.callId}.`
-          : null
-    seen.add(answer.callId)
-    if (!call || wrong !== null) {
-      issues.push({ path, message: wrong ?? '' })
-      continue
+    const call = open.find(({ proposed }) => proposed.callId === callId)
+    const wrong = whyNot(call, callId, seen.has(callId))
+    seen.add(callId)
+    if (!call || wrong !== null) return { decisions: [], issues: [{ path, message: wrong ?? '' }] }
+    const { proposed } = call
+    const checked = await readDecision(engine, decision, {
+      agentName,
+      toolName: proposed.toolName,
+      kind: proposed.gate?.pause ?? 'CONFIRMATION',
+      arguments: proposed.arguments,
+      fingerprint: proposed.fingerprint ?? '',
+      mayEdit: false,
+    })
+    const found = [...(checked.ok ? [] : checked.issues), ...checkNote(note)]
+    const issues = found.map((issue) => ({ path: [...path, ...issue.path], message: issue.message }))
+    if (!checked.ok) return { decisions: [], issues }
+    const answered = {
+      ...checked.decision,
+      callId: proposed.callId,
+      by,
+      note: note?.toWellFormed() ?? null,
+      revision: null,
     }
-    const { callId, gate } = call.proposed
-    const checked = checkDecision(answer.decision, { kind: gate?.pause ?? 'CONFIRMATION', mayEdit: false })
-    for (const issue of [...(checked.ok ? [] : checked.issues), ...checkNote(answer.note)]) {
-      issues.push({ path: [...path, ...issue.path], message: issue.message })
-    }
-    if (!checked.ok) continue
-    const { verdict, message } = checked.decision
-    const note = answer.note?.toWellFormed() ?? null
-    const nothing = { arguments: null, values: null, outcome: null, revision: null }
-    decisions.push({ callId, verdict, by, message, note, ...nothing })
-  }
-  return { decisions, issues }
+    return { decisions: [answered], issues }
+  })
+  const all = await Promise.all(read)
+  return { decisions: all.flatMap(({ decisions }) => decisions), issues: all.flatMap(({ issues }) => issues) }
+}
+
+function whyNot(call: Call | undefined, callId: string, isSecond: boolean): string | null {
+  if (!call) return `The run does not wait for an answer to the call ${callId}.`
+  if (isForApprover(call)) return `The call ${callId} is decided by an approver, through resolveApproval.`
+  return isSecond ? `There are two answers for the call ${callId}.` : null
 }
 
 const refuse = (error: Extract<Continuation, { ok: false }>['error']): Continuation => ({ ok: false, error })

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { APICallError, type LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { Agent } from '../agents/agent.ts'
-import { readJsonObject } from '../json.ts'
 import { collectAnswer, type ModelAnswer, ModelFailed, messageOf } from './collect-answer.ts'
 import { orAborted } from './or-aborted.ts'
 
@@ -54,11 +53,11 @@ async function askOnce(agent: Agent, prompt: LanguageModelV4Prompt, options: Ask
 }
 
 const toolsOf = (agent: Agent) =>
-  [...agent.tools.values()].map(({ name, description, schemaText }) => ({
+  [...agent.tools.values()].map(({ name, description, modelSchema }) => ({
     type: 'function' as const,
     name,
     ...(description === null ? {} : { description }),
-    inputSchema: readJsonObject(schemaText),
+    inputSchema: structuredClone(modelSchema.json),
   }))
 
 /** A stream's parts until the signal aborts: not every model listens to it. */

@@ -1,17 +1,19 @@
 import type { Principal } from '../access/principal.ts'
 import { maySeeRun, maySteerRun } from '../access/rules.ts'
+import { auditRecord } from '../approvals/approval.ts'
+import { resolutionWith } from '../approvals/resolution.ts'
 import type { Engine } from '../engine.ts'
-import { type ApprovalId, isRunId } from '../ids.ts'
+import { isRunId } from '../ids.ts'
 import type { ContinueRunInput } from '../inputs.ts'
 import { waitForRun } from '../live/wait-for-run.ts'
 import { type ContinueRunResult, forbidden, invalidInput, notFound } from '../results.ts'
 import type { ApprovalRecord } from '../store/records.ts'
-import type { Store } from '../store/store.ts'
-import { planContinuation, stateError } from './answers.ts'
-import { isOpen, presentCalls, type RunState } from './fold.ts'
-import { LeaseLost } from './lease.ts'
-import { loadState } from './load.ts'
+import { type AnsweredCall, planContinuation, readAnswers, stateError } from './answers.ts'
+import { presentCalls, type RunState } from './fold.ts'
+import { LeaseLost, type RunLease } from './lease.ts'
+import { approvalsOf, loadState } from './load.ts'
 import { heardFrom } from './next.ts'
+import { recordFor } from './propose.ts'
 import { checkWait } from './start.ts'
 
 /**
@@ -32,8 +34,9 @@ export async function continueRun(
   const answers = input.answers ?? []
   const planFor = async (state: RunState) => {
     const approvals = await approvalsOf(store, state)
+    const read = await readAnswers(engine, run, state, answers, principal.id)
     const present = { ...run, status: state.status, error: state.error }
-    return { approvals, plan: planContinuation({ run: present, state, approvals, answers, by: principal.id }) }
+    return { approvals, plan: planContinuation({ run: present, state, approvals, given: answers.length, read }) }
   }
 
   // First without the lease: what is refused takes nothing from anybody.
@@ -50,7 +53,13 @@ export async function continueRun(
     const heard = heardFrom(presentCalls(lease.state), approvals)
     if (heard.decisions.length > 0)
       lease.draft({ type: 'decided', decisions: [...heard.decisions] }, { heard: heard.approvals })
-    if (plan.answered.length > 0) lease.draft({ type: 'answered', by: principal.id, decisions: [...plan.answered] })
+    if (plan.answered.length > 0) {
+      const decisions = plan.answered.map(({ fingerprint: _, ...decision }) => decision)
+      lease.draft(
+        { type: 'answered', by: principal.id, decisions },
+        { propose: auditsOf(engine, lease, plan.answered) },
+      )
+    }
     if (plan.resume) lease.draft({ type: 'resumed' })
     await lease.flush()
   } catch (error) {
@@ -65,10 +74,18 @@ export async function continueRun(
   return { __typename: 'ContinueRunSuccess', run: answer }
 }
 
-async function approvalsOf({ approvals }: Store, state: RunState): Promise<ReadonlyMap<ApprovalId, ApprovalRecord>> {
-  const ids = presentCalls(state)
-    .filter(isOpen)
-    .flatMap(({ proposed }) => proposed.approvalId ?? [])
-  const records = ids.length > 0 ? await approvals.getMany(ids) : []
-  return new Map(records.map((record) => [record.id, record]))
+/** What is written down of the answers to calls of type AUDIT, in the step that journals them. */
+function auditsOf(
+  { store, agents }: Engine,
+  { run, state }: RunLease,
+  answered: readonly AnsweredCall[],
+): ApprovalRecord[] {
+  const tools = agents.get(run.agentName)?.tools
+  return presentCalls(state).flatMap(({ proposed, proposedAt }) => {
+    const answer = answered.find(({ callId }) => callId === proposed.callId)
+    if (!answer || proposed.gate?.approval !== 'AUDIT') return []
+    const { verdict, callId: _, revision: __, ...words } = answer
+    const resolution = resolutionWith({ ...words, status: verdict, cause: 'DECISION', at: store.now() })
+    return [auditRecord(run, recordFor(proposed, tools?.get(proposed.toolName), proposedAt), resolution)]
+  })
 }

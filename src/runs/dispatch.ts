@@ -1,12 +1,14 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { ToolExecutionOptions } from '@ai-sdk/provider-utils'
-import { type AgentTool, execute } from '../agents/agent.ts'
+import { type AgentTool, type Execute, execute } from '../agents/agent.ts'
 import { fingerprint } from '../approvals/fingerprint.ts'
 import { CountersignError } from '../errors.ts'
 import { type JsonObject, readJsonObject } from '../json.ts'
 import type { ApprovalRecord, RunRecord } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 import { argumentsOf, type Call } from './fold.ts'
+import type { CallOutcome } from './journal.ts'
 
 // The gate. This file is the only place that enters a tool's `execute`, and it does so only for a permit, which only `admit` makes.
 
@@ -16,6 +18,7 @@ export type Permit = { readonly [permitted]: never }
 
 type Grant = {
   readonly tool: AgentTool
+  readonly enter: Execute
   readonly call: Call
   readonly input: JsonObject
   readonly isHeld: () => boolean
@@ -24,6 +27,8 @@ const grants = new WeakMap<Permit, Grant>()
 
 export type Admission =
   | { readonly verdict: 'admitted'; readonly permit: Permit }
+  /** It was made elsewhere, and whoever decided said how it ended: nothing is made here. */
+  | { readonly verdict: 'answered'; readonly outcome: CallOutcome }
   /** The call does not run; the model is told why and the run goes on. */
   | { readonly verdict: 'refused'; readonly why: string }
   /** What is on record contradicts itself: the run must fail. */
@@ -60,8 +65,14 @@ export async function admit(
     if (wrong) return tampered(wrong)
     if (record.status !== 'APPROVED') return refused(`its approval is ${record.status}`)
   }
+  if (proposed.gate?.pause === 'EXTERNAL_EXECUTION') {
+    const outcome = call.decision?.outcome
+    return outcome ? { verdict: 'answered', outcome } : refused('nobody said how it ended')
+  }
+  const enter = tool[execute]
+  if (enter === null) return refused(`'${tool.name}' is executed elsewhere now`)
   const permit = Object.freeze({}) as Permit
-  grants.set(permit, { tool, call, input: readJsonObject(argumentsOf(call)), isHeld })
+  grants.set(permit, { tool, enter, call, input: readJsonObject(argumentsOf(call)), isHeld })
   return { verdict: 'admitted', permit }
 }
 
@@ -94,9 +105,13 @@ function contradiction(record: ApprovalRecord, call: Call, run: RunRecord): stri
   ) {
     return `${name} shows other arguments than the call it was made for.`
   }
-  const edited = record.resolution?.arguments ?? null
-  if (edited !== (decision?.arguments ?? null)) return `${name} was decided with other arguments than the journal says.`
-  if (edited !== null && record.resolution?.fingerprint !== fingerprint(record.toolName, schema, edited)) {
+  const { resolution } = record
+  const isSame = (['arguments', 'values', 'outcome'] as const).every((part) =>
+    isDeepStrictEqual(resolution?.[part] ?? null, decision?.[part] ?? null),
+  )
+  if (!isSame) return `${name} was decided with other arguments than the journal says.`
+  const final = argumentsOf(call)
+  if (final !== proposed.arguments && resolution?.fingerprint !== fingerprint(record.toolName, schema, final)) {
     return `The edited arguments of ${record.id} do not belong to their fingerprint.`
   }
   return null
@@ -114,12 +129,12 @@ export async function dispatch(permit: Permit, { abortSignal, prompt }: Dispatch
   grants.delete(permit)
   if (!grant)
     throw new CountersignError('NOT_PERMITTED', 'This is no permit, or it was used before. The tool did not run.')
-  const { tool, call, input, isHeld } = grant
+  const { tool, enter, call, input, isHeld } = grant
   const signal =
     tool.timeoutMs === null ? abortSignal : AbortSignal.any([abortSignal, AbortSignal.timeout(tool.timeoutMs)])
   const options = { toolCallId: call.proposed.callId, abortSignal: signal, messages: prompt, context: {} }
   if (!isHeld()) throw new CountersignError('NOT_PERMITTED', 'The lease of the run is over. The tool did not run.')
-  const result = tool[execute](input, options as unknown as ToolExecutionOptions<never>)
+  const result = enter(input, options as unknown as ToolExecutionOptions<never>)
   if (!isAsyncIterable(result)) return result
   let last: unknown
   for await (const value of result) last = value

@@ -10,6 +10,7 @@ import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
 import { type Call, isOpen, presentCalls } from './fold.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
+import { approvalsOf } from './load.ts'
 import { makeCall } from './make-call.ts'
 import { next } from './next.ts'
 import { createPrompts } from './prompts.ts'
@@ -53,7 +54,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   const running = new Set<CallId | 'model'>()
   const thinking = new AbortController()
   const calling = new AbortController()
-  let approvals = new Map<ApprovalId, ApprovalRecord>()
+  let approvals: ReadonlyMap<ApprovalId, ApprovalRecord> = new Map()
   let unseen = look
   let { fresh } = options
   let changed = Promise.withResolvers<void>()
@@ -86,11 +87,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     // In this order: a decision that comes between the two has its signal counted as unseen.
     if (!fresh) await lease.refresh()
     fresh = false
-    const ids = presentCalls(lease.state)
-      .filter(isOpen)
-      .flatMap(({ proposed }) => proposed.approvalId ?? [])
-    const records = ids.length > 0 ? await store.approvals.getMany(ids) : []
-    approvals = new Map(records.map((record) => [record.id, record]))
+    approvals = await approvalsOf(store, lease.state)
   }
 
   /** Gives true when the lease was given up and false when there is more to do. */
@@ -207,6 +204,8 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       }
       if (admission.verdict === 'refused')
         lease.draft({ type: 'call-finished', callId, outcome: { error: admission.why }, modelOutput: null })
+      else if (admission.verdict === 'answered')
+        lease.draft({ type: 'call-finished', callId, outcome: admission.outcome, modelOutput: null })
       else if (tool) admitted.push({ call, tool, permit: admission.permit })
     }
     for (const { call } of admitted) lease.draft({ type: 'call-started', callId: call.proposed.callId })

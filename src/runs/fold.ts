@@ -1,5 +1,5 @@
 import type { CallId, PrincipalId } from '../ids.ts'
-import { byteLength, sha256 } from '../json.ts'
+import { byteLength, type JsonText, mergeObjects, sha256 } from '../json.ts'
 import type { HistoryRef, RunFailure, RunStatus } from '../store/records.ts'
 import type { CallDecision, CallOutcome, Entry, EntryOf, ProposedCall } from './journal.ts'
 
@@ -140,8 +140,15 @@ export const isSettled = (call: Call): boolean =>
 /** A call that was recorded as started, and whose end is not on record. */
 export const isUnderWay = (call: Call): boolean => call.startedAt !== null && !isSettled(call)
 
-/** The arguments a call runs with: as its approver edited them, else as proposed. */
-export const argumentsOf = (call: Call) => call.decision?.arguments ?? call.proposed.arguments
+/** The arguments a call runs with: as proposed or as its approver edited them, completed by what a person filled in. */
+export function argumentsOf({ proposed, decision }: Call): JsonText {
+  const own = decision?.arguments ?? proposed.arguments
+  const values = decision?.values ?? null
+  return values === null ? own : mergeObjects(own, values)
+}
+
+/** Whether an approver decides the call, by its record. */
+export const isForApprover = ({ proposed }: Call): boolean => proposed.gate?.approval === 'REQUIRED'
 
 /** How much of the prompt a run takes, in bytes. */
 export const transcriptSize = ({ input, turns }: RunState): number =>

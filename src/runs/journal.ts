@@ -32,6 +32,8 @@ const proposedCall = z.object({
   fingerprint: z.string().nullable(),
   gate: gate.nullable(),
   when,
+  /** JSON Schema of the values or the result that the answer carries; null where it carries none. */
+  answerSchema: jsonText.nullable().default(null),
   approvalId: approvalIdSchema.nullable(),
   expiresAt: z.number().nullable(),
   /** Set when the call cannot run: unknown tool, unparsable or invalid arguments. The model is told. */

@@ -1,9 +1,9 @@
 import { CountersignError } from '../errors.ts'
-import type { RunId } from '../ids.ts'
+import type { ApprovalId, RunId } from '../ids.ts'
 import { sha256 } from '../json.ts'
-import { isOver, type RunRecord } from '../store/records.ts'
+import { type ApprovalRecord, isOver, type RunRecord } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
-import { emptyState, fold, type RunState } from './fold.ts'
+import { emptyState, fold, isForApprover, isOpen, presentCalls, type RunState } from './fold.ts'
 import { readEntries } from './journal.ts'
 
 const pageSize = 500
@@ -21,6 +21,18 @@ export async function loadState(store: Store, runId: RunId, upTo = Number.MAX_SA
     state = fold(state, entries, records.at(-1)?.text)
     if (records.length < pageSize || state.seq >= upTo) return state
   }
+}
+
+/** The records of the open calls that an approver decides, as they are now. */
+export async function approvalsOf(
+  { approvals }: Pick<Store, 'approvals'>,
+  state: RunState,
+): Promise<ReadonlyMap<ApprovalId, ApprovalRecord>> {
+  const ids = presentCalls(state)
+    .filter((call) => isOpen(call) && isForApprover(call))
+    .flatMap(({ proposed }) => proposed.approvalId ?? [])
+  const records = ids.length > 0 ? await approvals.getMany(ids) : []
+  return new Map(records.map((record) => [record.id, record]))
 }
 
 /** The state of a claimed run; for a journal that cannot be believed, one that says where it ends, and in `error` what is wrong. */

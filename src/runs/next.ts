@@ -1,7 +1,7 @@
 import type { ApprovalId, CallId } from '../ids.ts'
 import type { ApprovalRecord, CancelRequest, ResumeMode } from '../store/records.ts'
 import { isOver } from '../store/records.ts'
-import { type Call, isOpen, isSettled, isUnderWay, presentCalls, type RunState } from './fold.ts'
+import { type Call, isForApprover, isOpen, isSettled, isUnderWay, presentCalls, type RunState } from './fold.ts'
 import type { CallDecision } from './journal.ts'
 
 /** What is known beside the journal when the next step is chosen. */
@@ -65,10 +65,13 @@ export function heardFrom(calls: readonly Call[], approvals: Surroundings['appro
 }
 
 const recordsOf = (calls: readonly Call[], approvals: Surroundings['approvals']): [Call, ApprovalRecord][] =>
-  calls.filter(isOpen).flatMap((call) => {
-    const record = call.proposed.approvalId && approvals.get(call.proposed.approvalId)
-    return record ? [[call, record]] : []
-  })
+  // What the requester answers is in no record until then, whatever somebody has put there.
+  calls
+    .filter((call) => isOpen(call) && isForApprover(call))
+    .flatMap((call) => {
+      const record = call.proposed.approvalId && approvals.get(call.proposed.approvalId)
+      return record ? [[call, record]] : []
+    })
 
 /** Of the call that asked for the record, whichever the record names: the gate tells when they are not the same. */
 function decisionOf({ proposed }: Call, { revision, resolution }: ApprovalRecord): CallDecision | null {

@@ -1,13 +1,13 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { Agent, AgentTool, WhenOptions } from '../agents/agent.ts'
+import { type ProposedFor, pendingApproval } from '../approvals/approval.ts'
 import { fingerprint } from '../approvals/fingerprint.ts'
 import type { Limits } from '../engine.ts'
 import { approvalIdOf, callId as makeCallId } from '../ids.ts'
 import { byteLength, isJsonObject, type JsonObject, type JsonText, parseJson, toJsonText } from '../json.ts'
-import type { ApprovalRecord, RunRecord } from '../store/records.ts'
+import type { ApprovalRecord, PauseKind, RunRecord } from '../store/records.ts'
 import type { ModelAnswer } from './collect-answer.ts'
 import type { ProposedCall } from './journal.ts'
-import { answerSchema } from './view.ts'
 
 export type Proposal = { readonly calls: readonly ProposedCall[]; readonly approvals: readonly ApprovalRecord[] }
 
@@ -41,7 +41,7 @@ async function proposeOne(agent: Agent, asked: Asked, index: number, where: Wher
       : unknownTool(agent, asked.toolName)
   if (!tool || 'invalid' in read) {
     const { invalid, given } = 'invalid' in read ? read : { invalid: 'There is no such tool.', given: undefined }
-    const nothing = { inputSchema: null, fingerprint: null, when: 'not-asked' as const }
+    const nothing = { inputSchema: null, fingerprint: null, when: 'not-asked' as const, answerSchema: null }
     return { call: { ...base, ...ungated, ...nothing, arguments: given ?? emptyObject, invalid }, approval: null }
   }
   const when = await askWhen(tool, read.value, {
@@ -57,12 +57,24 @@ async function proposeOne(agent: Agent, asked: Asked, index: number, where: Wher
     when,
     invalid: null,
   }
-  if (tool.gate === null || when === 'no') return { call: { ...known, ...ungated }, approval: null }
+  if (tool.gate === null || (when === 'no' && (await isWhole(tool, read.value))))
+    return { call: { ...known, ...ungated, answerSchema: null }, approval: null }
   const { pause, approval, expiresInMs } = tool.gate
   const expiresAt = approval === null || expiresInMs === null ? null : where.now + expiresInMs
   const approvalId = approval === null ? null : approvalIdOf(callId)
-  const call: ProposedCall = { ...known, gate: { pause, approval }, approvalId, expiresAt }
-  return { call, approval: approval === 'REQUIRED' ? approvalFor(call, tool, where) : null }
+  const answerSchema = answerSchemaOf(tool, pause, read.value)
+  const call: ProposedCall = { ...known, gate: { pause, approval }, answerSchema, approvalId, expiresAt }
+  const record = approval === 'REQUIRED' ? pendingApproval(where.run, recordFor(call, tool, where.now)) : null
+  return { call, approval: record }
+}
+
+/** Whether the call needs nothing more from a person. */
+const isWhole = async ({ personFields, schema }: AgentTool, value: JsonObject): Promise<boolean> =>
+  personFields === null || (await schema.parse(value)).ok
+
+function answerSchemaOf({ personFields, outputSchema }: AgentTool, pause: PauseKind, input: JsonObject) {
+  if (personFields) return toJsonText(personFields.schemaFor(input))
+  return pause === 'EXTERNAL_EXECUTION' ? toJsonText(outputSchema) : null
 }
 
 const ungated = { gate: null, approvalId: null, expiresAt: null }
@@ -89,7 +101,7 @@ async function readArguments(tool: AgentTool, input: string, limits: Limits): Pr
     // Some providers send nothing at all for a call without arguments.
     const given = parseJson(input.trim() === '' ? '{}' : input)
     if (!isJsonObject(given)) return { invalid: 'The arguments must be a JSON object.' }
-    const parsed = await tool.schema.parse(given)
+    const parsed = await tool.modelSchema.parse(given)
     if (!parsed.ok)
       return { invalid: `The arguments are invalid. ${issueText(parsed.issues)}`, given: toJsonText(given) }
     const text = toJsonText(parsed.value)
@@ -115,30 +127,24 @@ async function askWhen(tool: AgentTool, input: JsonObject, options: WhenOptions)
   }
 }
 
-function approvalFor(call: ProposedCall, tool: AgentTool, { run, now }: Where): ApprovalRecord {
+/** What the record of a gated call takes from it; the tool gives what the journal does not keep. */
+export function recordFor(
+  { callId, approvalId, toolName, gate, arguments: args, fingerprint: print, answerSchema, expiresAt }: ProposedCall,
+  tool: AgentTool | undefined,
+  at: number,
+): ProposedFor {
   return {
-    v: 1,
-    id: approvalIdOf(call.callId),
-    tenant: run.tenant,
-    runId: run.id,
-    callId: call.callId,
-    agentName: run.agentName,
-    toolName: tool.name,
-    toolDescription: tool.description,
-    inputSchema: tool.schemaText,
-    kind: call.gate?.pause ?? 'CONFIRMATION',
-    type: 'REQUIRED',
-    arguments: call.arguments,
-    fingerprint: call.fingerprint ?? '',
-    answerSchema: toJsonText(answerSchema()),
-    requestedBy: run.requestedBy,
-    createdAt: now,
-    expiresAt: call.expiresAt,
-    status: 'PENDING',
-    revision: 1,
-    updatedAt: now,
-    resolution: null,
-    unheard: false,
-    history: [{ revision: 1, at: now, by: run.requestedBy, action: 'PROPOSED', note: null }],
+    callId,
+    approvalId: approvalId ?? approvalIdOf(callId),
+    toolName,
+    toolDescription: tool?.description ?? null,
+    inputSchema: tool?.schemaText ?? emptyObject,
+    kind: gate?.pause ?? 'CONFIRMATION',
+    type: gate?.approval ?? 'REQUIRED',
+    arguments: args,
+    fingerprint: print ?? '',
+    answerSchema,
+    expiresAt,
+    at,
   }
 }

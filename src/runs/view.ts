@@ -1,9 +1,10 @@
+import { noAnswer } from '../approvals/approval.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
 import type { JsonText } from '../json.ts'
-import { type JsonObject, type JsonValue, readJson } from '../json.ts'
+import { type JsonObject, type JsonValue, readJson, readJsonObject } from '../json.ts'
 import type { ApprovalType, PauseKind, RunStatus } from '../store/records.ts'
 import { isOver } from '../store/records.ts'
-import { argumentsOf, type Call, isOpen, presentCalls, type RunState } from './fold.ts'
+import { argumentsOf, type Call, isForApprover, isOpen, presentCalls, type RunState } from './fold.ts'
 
 export const toolCallStatuses = [
   'WAITING',
@@ -79,19 +80,16 @@ export const requirements = (runId: RunId, state: RunState): Requirement[] =>
         .map((call) => requirement(runId, state.status, call))
 
 function requirement(runId: RunId, status: RunStatus, call: Call): Requirement {
-  const { callId, gate, approvalId } = call.proposed
+  const { callId, gate, approvalId, answerSchema } = call.proposed
   return {
     callId,
     kind: gate?.pause ?? 'CONFIRMATION',
-    decider: gate?.approval === 'REQUIRED' ? 'APPROVER' : 'REQUESTER',
+    decider: isForApprover(call) ? 'APPROVER' : 'REQUESTER',
     approvalType: gate?.approval ?? null,
     toolCall: toolCall(runId, status, call),
-    answerSchema: answerSchema(),
-    approvalId: gate?.approval === 'REQUIRED' ? approvalId : null,
+    answerSchema: answerSchema === null ? noAnswer : readJsonObject(answerSchema),
+    approvalId: isForApprover(call) ? approvalId : null,
   }
 }
-
-/** JSON Schema of the values or the result that an answer carries: a confirmation carries none. */
-export const answerSchema = (): JsonObject => ({ type: 'object', properties: {}, additionalProperties: false })
 
 export const jsonOrNull = (text: JsonText | null): JsonValue => (text === null ? null : readJson(text))

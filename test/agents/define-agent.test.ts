@@ -80,8 +80,18 @@ describe('D4 a wrong tool is refused', () => {
     ['userInput without its pause', { userInput: ['id'] }, /userInput .* exclude each other/],
     ['userInput with another pause', { userInput: [], pause: 'confirmation' }, /exclude each other/],
     ['execute and external-execution', { pause: 'external-execution' }, /exclude each other/],
-    ['user-input, which comes later', { pause: 'user-input' }, /this version confirms only/],
-    ['audit, which comes later', { pause: 'confirmation', approval: 'audit' }, /this version confirms only/],
+    [
+      'userInput that names no field',
+      { pause: 'user-input', userInput: ['amount'] },
+      /'amount', which is no field .* id/,
+    ],
+    ['userInput that is no list', { pause: 'user-input', userInput: 'id' }, /userInput is a list/],
+    ['a deadline of an audit', { pause: 'confirmation', approval: { type: 'audit', expiresIn: '1h' } }, /no deadline/],
+    [
+      'when and external-execution',
+      { pause: 'external-execution', execute: undefined, when: () => true },
+      /'external-execution' exclude/,
+    ],
     ['when without a pause', { when: () => true }, /'when' without a pause/],
     ['a when that is no function', { approval: 'required', when: true }, /when is a function/],
     [
@@ -105,7 +115,12 @@ describe('D4 a wrong tool is refused', () => {
 
   test('one that has no execute and is executed here', () => {
     refused({ inputSchema, pause: 'confirmation' }, /pause: 'confirmation' needs execute/)
-    refused({ inputSchema }, /this version confirms only/)
+    refused({ inputSchema, approval: 'audit' }, /needs a pause/)
+  })
+
+  test('user input into a schema without fields', () => {
+    for (const schema of [z.object({}), z.record(z.string(), z.string()), jsonSchema({ type: 'object' })])
+      refused({ inputSchema: schema, execute, pause: 'user-input' }, /an object with fields/)
   })
 
   test.each<[string, unknown]>([

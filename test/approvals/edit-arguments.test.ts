@@ -5,7 +5,7 @@ import { readTool } from '../../src/agents/read-tool.ts'
 import { readEditedArguments } from '../../src/approvals/edit-arguments.ts'
 
 const read = (inputSchema: unknown, given: unknown, limit = 10_000) =>
-  readEditedArguments(readTool('t', { inputSchema, approval: 'required', execute: () => 1 }), given, limit)
+  readEditedArguments(readTool('t', { inputSchema, approval: 'required', execute: () => 1 }).schema, given, limit)
 const textOf = async (inputSchema: unknown, given: unknown) => {
   const edited = await read(inputSchema, given)
   if (!edited.ok) throw new Error(JSON.stringify(edited.issues))

@@ -39,7 +39,6 @@ describe('D4 a tool is refused when its agent is defined, with both their names,
     'a misspelt approval': { inputSchema, execute, aproval: 'required' },
     'execute on an external-execution tool': { inputSchema, execute, pause: 'external-execution' },
     'no execute on a confirmation tool': { inputSchema, pause: 'confirmation' },
-    'no execute where only an approval is asked for': { inputSchema, approval: 'required' },
     'no inputSchema': { execute },
     'userInput on a tool that pauses for confirmation': {
       inputSchema,

@@ -158,6 +158,7 @@ const callOf = ({ callId, id, toolName, arguments: given, fingerprint, kind, typ
   toolName,
   arguments: given,
   inputSchema: 'd',
+  answerSchema: null,
   fingerprint,
   gate: { pause: kind, approval: type },
   when: 'not-asked',

@@ -25,7 +25,7 @@ function watched(more: Definition = {}) {
 }
 
 function permitOf(admission: Admission): Permit {
-  if (admission.verdict !== 'admitted') throw new Error(admission.why)
+  if (admission.verdict !== 'admitted') throw new Error(JSON.stringify(admission))
   return admission.permit
 }
 

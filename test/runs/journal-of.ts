@@ -30,6 +30,7 @@ export function proposedCall(
     fingerprint: kind === 'invalid' ? null : sha256(id),
     gate: kind === 'plain' || kind === 'required' ? gate : null,
     when: 'not-asked',
+    answerSchema: null,
     approvalId: kind === 'required' ? approvalIdOf(id) : null,
     expiresAt,
     invalid: kind === 'invalid' ? 'The arguments are invalid.' : null,

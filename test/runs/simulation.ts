@@ -51,6 +51,16 @@ type Holder = {
 }
 
 /** A run whose shell is this class and whose rules are the real ones; it checks as it goes what must never happen. */
+const nothingSaid = {
+  message: null,
+  note: null,
+  arguments: null,
+  values: null,
+  outcome: null,
+  revision: null,
+  fingerprint: null,
+}
+
 export class Simulation {
   readonly journal: Entry[] = entriesOf(started)
   readonly approvals = new Map<ApprovalId, ApprovalRecord>()
@@ -103,14 +113,22 @@ export class Simulation {
   continue(answer: (call: Call) => 'approve' | 'reject' | null) {
     if (this.#holder || this.state.status === 'RUNNING') return
     const holder = this.#claim()
-    const answers = presentCalls(holder.state).flatMap((call) => {
+    const decisions = presentCalls(holder.state).flatMap((call) => {
       const said = isOpen(call) && call.proposed.approvalId === null ? answer(call) : null
-      return said === null ? [] : [{ callId: call.proposed.callId, decision: { [said]: {} } }]
+      const verdict = said === 'approve' ? ('APPROVED' as const) : ('REJECTED' as const)
+      return said === null ? [] : [{ ...nothingSaid, callId: call.proposed.callId, verdict, by: requester }]
     })
     const { state, seen: approvals } = holder
-    const plan = planContinuation({ run: this.run, state, approvals, answers, by: requester })
+    const read = { decisions, issues: [] }
+    const plan = planContinuation({ run: this.run, state, approvals, given: decisions.length, read })
     if (!plan.ok) return
-    if (plan.answered.length > 0) this.#draft({ type: 'answered', by: requester, decisions: [...plan.answered] })
+    if (plan.answered.length > 0) {
+      this.#draft({
+        type: 'answered',
+        by: requester,
+        decisions: plan.answered.map(({ fingerprint: _, ...said }) => said),
+      })
+    }
     if (plan.resume) this.#draft(resumed)
     this.#flush()
   }

@@ -1,0 +1,109 @@
+import type { Agent, AgentTool } from '../agents/agent.ts'
+import type { InputIssue } from '../agents/input-schema.ts'
+import type { Limits } from '../engine.ts'
+import type { DecisionInput } from '../inputs.ts'
+import { byteLength, isJsonObject, type JsonText, mergeObjects, readJsonObject, toJson, toJsonText } from '../json.ts'
+import type { PauseKind, Resolution } from '../store/records.ts'
+import { type CheckedDecision, checkDecision, type GivenOutcome } from './decide.ts'
+import { readEditedArguments } from './edit-arguments.ts'
+import { fingerprint } from './fingerprint.ts'
+
+/** The call that is decided, as it was proposed. */
+export type DecidedCall = {
+  readonly agentName: string
+  readonly toolName: string
+  readonly kind: PauseKind
+  readonly arguments: JsonText
+  readonly fingerprint: string
+  /** Whether who decides may change the arguments. */
+  readonly mayEdit: boolean
+}
+
+/** A decision as it is recorded. `fingerprint`: of what will run, when that is not what was proposed. */
+export type ReadDecision = Pick<Resolution, 'message' | 'arguments' | 'values' | 'outcome' | 'fingerprint'> & {
+  readonly verdict: CheckedDecision['verdict']
+}
+export type DecisionRead =
+  | { readonly ok: true; readonly decision: ReadDecision }
+  | { readonly ok: false; readonly issues: readonly InputIssue[] }
+
+type Reader = { readonly agents: ReadonlyMap<string, Agent>; readonly settings: { readonly limits: Limits } }
+
+/** Reads a decision on a call, as far as the tool's schema has a say in it: what is edited, filled in or brought from elsewhere must fit. */
+export async function readDecision(
+  { agents, settings: { limits } }: Reader,
+  given: DecisionInput,
+  call: DecidedCall,
+): Promise<DecisionRead> {
+  const checked = checkDecision(given, call)
+  if (!checked.ok) return checked
+  const { verdict, message, arguments: edited, values, outcome } = checked.decision
+  const nothing = { verdict, message, arguments: null, values: null, outcome: null, fingerprint: null }
+  if (outcome !== null) {
+    const read = readOutcome(outcome, limits.result)
+    return 'issues' in read ? refuse(read.issues) : { ok: true, decision: { ...nothing, outcome: read } }
+  }
+  if (edited === undefined && values === undefined) return { ok: true, decision: nothing }
+
+  const tool = agents.get(call.agentName)?.tools.get(call.toolName)
+  // What was shown is bound to the schema it was shown with: a tool with another one cannot check what is given for it.
+  if (!tool || fingerprint(tool.name, tool.schemaDigest, call.arguments) !== call.fingerprint) {
+    const message = `The tool '${call.toolName}' is not there with the parameters it was proposed with: the call can be rejected, not completed or edited.`
+    return refuse([{ path: ['approve', edited === undefined ? 'values' : 'arguments'], message }])
+  }
+  const changed = edited === undefined ? null : await readEditedArguments(tool.modelSchema, edited, limits.arguments)
+  if (changed && !changed.ok) return changed
+  const text = changed && changed.text !== call.arguments ? changed.text : null
+  const own = text ?? call.arguments
+  const filled = values === undefined ? null : await readValues(tool, own, values, limits.arguments)
+  if (filled && !filled.ok) return filled
+  const final = filled ? mergeObjects(own, filled.text) : own
+  const print = final === call.arguments ? null : fingerprint(tool.name, tool.schemaDigest, final)
+  return { ok: true, decision: { ...nothing, arguments: text, values: filled?.text ?? null, fingerprint: print } }
+}
+
+type Values = { readonly ok: true; readonly text: JsonText } | { readonly ok: false; readonly issues: InputIssue[] }
+
+/** The values of the fields that a person fills, as the tool's schema reads them; what the model set stays as it is. */
+async function readValues(tool: AgentTool, own: JsonText, given: unknown, limit: number): Promise<Values> {
+  const at = ['approve', 'values']
+  const fields = tool.personFields?.fields ?? []
+  try {
+    const values = toJson(given)
+    if (!isJsonObject(values)) return refuse([{ path: at, message: 'The values must be a JSON object.' }])
+    const unknown = Object.keys(values).filter((field) => !fields.includes(field))
+    if (unknown.length > 0) {
+      return refuse(
+        unknown.map((field) => ({ path: [...at, field], message: 'This is no field for a person to fill.' })),
+      )
+    }
+    const parsed = await tool.schema.parse({ ...readJsonObject(own), ...values })
+    if (!parsed.ok) return refuse(parsed.issues.map(({ path, message }) => ({ path: [...at, ...path], message })))
+    const filled = fields.flatMap((field) => {
+      const value = Object.hasOwn(parsed.value, field) ? parsed.value[field] : undefined
+      return value === undefined ? [] : [[field, value]]
+    })
+    const text = toJsonText(Object.fromEntries(filled))
+    if (byteLength(text) <= limit) return { ok: true, text }
+    return refuse([{ path: at, message: `The values are longer than ${limit} bytes.` }])
+  } catch (error) {
+    return refuse([{ path: at, message: error instanceof Error ? error.message : String(error) }])
+  }
+}
+
+function readOutcome(
+  given: GivenOutcome,
+  limit: number,
+): NonNullable<Resolution['outcome']> | { issues: InputIssue[] } {
+  if ('error' in given) return { error: given.error.toWellFormed() }
+  const path = ['approve', 'outcome', 'success', 'result']
+  try {
+    const result = toJsonText(given.result)
+    if (byteLength(result) <= limit) return { result }
+    return { issues: [{ path, message: `The result is longer than ${limit} bytes.` }] }
+  } catch (error) {
+    return { issues: [{ path, message: error instanceof Error ? error.message : String(error) }] }
+  }
+}
+
+const refuse = (issues: InputIssue[]) => ({ ok: false, issues }) as const

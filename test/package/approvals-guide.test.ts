@@ -1,0 +1,32 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { run } from '../support/spawn-server.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const guide = readFileSync(join(root, 'docs/approvals.md'), 'utf8')
+const examples = [...guide.matchAll(/^```js\n(.*?)^```$/gms)].map(([, text = '']) => text)
+
+test('the guide shows an example of each pause', () => {
+  expect(examples).toHaveLength(3)
+})
+
+test.each(examples.map((text, index) => [index, text] as const))(
+  'what example %i of docs/approvals.md says it prints is what it prints',
+  async (index, text) => {
+    // Within the package, so that it finds itself by its name.
+    const path = join(root, `.example-${process.pid}-${index}.mjs`)
+    onTestFinished(() => rmSync(path, { force: true }))
+    writeFileSync(path, text)
+    const child = run(['--conditions=countersign-source', path], { NO_COLOR: '1' })
+    const { code } = await child.exited
+    expect({ code, stderr: child.stderr() }).toEqual({ code: 0, stderr: '' })
+    const promised = [...text.matchAll(/^console\.log\(.*\) \/\/ (.*)$/gm)].map(([, line]) => line)
+    const printed = child
+      .stdout()
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('{"level"'))
+    expect(promised.length).toBeGreaterThan(0)
+    expect(printed).toEqual(promised)
+  },
+)
