@@ -71,9 +71,11 @@ export async function cycle(engine: Engine): Promise<void> {
   if (paused !== 'PAUSED') throw new Error(`The run is ${paused} where it should be PAUSED: ${failure?.message}`)
   // Its one call is the first of the third entry: started, model-responded, proposed.
   const approvalId = approvalIdOf(callId(started.run.id, 3, 0))
+  // Listened for before it can be: who waits reads nothing.
+  const ended = waitForRun(engine, started.run, 30_000, (run) => run.status === 'COMPLETED', 'now')
   const resolved = await resolveApproval(engine, approver, { approvalId, decision: { approve: {} } })
   if (resolved.__typename !== 'ResolveApprovalSuccess') throw new Error(resolved.message)
-  const { status, error } = await waitForRun(engine, resolved.run, 30_000, (run) => run.status === 'COMPLETED')
+  const { status, error } = await ended
   if (status !== 'COMPLETED') throw new Error(`The run is ${status}: ${error?.message}`)
 }
 

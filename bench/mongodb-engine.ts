@@ -15,6 +15,8 @@ export async function mongodbEngineFigures(bench: Bench): Promise<Figure[]> {
   await using floor = startChild<MongodbFloorChild>('mongodb-floor-child.ts', bench)
   await using engine = startChild<EngineChild>('engine-child.ts', bench)
   await floor.ask('record', bench.newDatabase())
+  await floor.ask('warmUp', bench.newDatabase())
+  await engine.ask('warmUp', bench.newDatabase())
   const floors: Cost[] = []
   const engines: Cost[] = []
   for (let round = 0; round < rounds; round += 1) {

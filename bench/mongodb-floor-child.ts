@@ -4,6 +4,7 @@ import type { Load } from './bench.ts'
 import { answer, type Cost, costOf } from './child.ts'
 import { inFlight, inParallel } from './cycle.ts'
 import { otherCycles, type Phases, perform, recordCycle, type Unit } from './mongodb-writes.ts'
+import { warmDriver } from './warm-up.ts'
 
 let anotherCycle: ((later: number) => Phases) | undefined
 
@@ -11,6 +12,7 @@ const handlers = {
   async record(url: string): Promise<void> {
     anotherCycle = otherCycles(await recordCycle(url))
   },
+  warmUp: warmDriver,
   /** The cost of the bare writes of cycles, after others to warm up. Their documents are made beforehand. */
   async measure(url: string, warmUp: Load, load: Load): Promise<Cost> {
     // The product's own connection and collections; beyond that it is the driver and nothing else.

@@ -16,7 +16,7 @@ const handlers = {
     store = await openStore(url)
     const started = await startEngine(store)
     // The runs do not go on: resolutions are all of the load.
-    engine = { ...started.engine, worker: { ...started.engine.worker, wake() {} } }
+    engine = { ...started.engine, worker: { ...started.engine.worker, wake: async () => null } }
     await started.engine.worker.stop(1_000)
   },
   /** All at once, each by somebody else. */

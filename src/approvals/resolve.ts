@@ -1,12 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { rememberName } from '../access/names.ts'
 import type { Principal } from '../access/principal.ts'
-import { rememberName } from '../access/remember-name.ts'
 import { maySeeApproval, reasonsNotToResolve } from '../access/rules.ts'
 import type { Engine } from '../engine.ts'
 import { isApprovalId } from '../ids.ts'
 import type { ResolveApprovalInput } from '../inputs.ts'
 import { forbidden, invalidInput, notFound, type ResolveApprovalResult } from '../results.ts'
-import type { ApprovalRecord, Resolution } from '../store/records.ts'
+import type { ApprovalRecord, Resolution, RunRecord } from '../store/records.ts'
 import type { Decided, Expected } from '../store/store.ts'
 import { checkNote } from './decide.ts'
 import { readDecision } from './read-decision.ts'
@@ -69,8 +70,7 @@ export async function resolveApproval(
       isPastDeadline(decided.approval, at) ? await expire(engine, decided.approval, at) : decided.approval,
     )
   }
-  engine.worker.wake(approval.runId)
-  return success(engine, decided.approval)
+  return success(engine, decided.approval, engine.worker.wake(approval.runId))
 }
 
 const isPastDeadline = ({ status, expiresAt }: ApprovalRecord, now: number) =>
@@ -121,12 +121,22 @@ export async function expire(
     { deadline: { is: 'passed', at: now } },
     resolution,
   )
-  if (decided.won) worker.wake(approval.runId)
+  if (decided.won) void worker.wake(approval.runId)
   return decided.approval ?? approval
 }
 
-async function success({ store }: Engine, approval: ApprovalRecord): Promise<ResolveApprovalResult> {
-  const run = await store.runs.get(approval.runId)
+/** How long the answer waits for the run to be claimed, which says how it stands; in ms. */
+const claimedWithin = 250
+
+async function success(
+  { store }: Engine,
+  approval: ApprovalRecord,
+  claim: Promise<RunRecord | null> = Promise.resolve(null),
+): Promise<ResolveApprovalResult> {
+  const inTime = new AbortController()
+  const late = delay(claimedWithin, null, { signal: inTime.signal }).catch(() => null)
+  const run = (await Promise.race([claim, late])) ?? (await store.runs.get(approval.runId))
+  inTime.abort()
   return run ? { __typename: 'ResolveApprovalSuccess', approval, run } : notFound('run')
 }
 

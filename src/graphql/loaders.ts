@@ -1,4 +1,5 @@
 import type { GraphQLResolveInfo } from 'graphql'
+import { readNames } from '../access/names.ts'
 import { maySeeApproval } from '../access/rules.ts'
 import type { ApprovalId, PrincipalId, RunId } from '../ids.ts'
 import type { ApprovalRecord, RunRecord } from '../store/records.ts'
@@ -39,10 +40,7 @@ const executionOf = ({ rootValue, variableValues }: GraphQLResolveInfo): object 
 function createLoaders(context: GraphQLContext): Loaders {
   const { store } = context.engine
   const { principal } = context
-  const names = batched<PrincipalId, string | null>(async (ids) => {
-    const records = await store.principals.getMany(principal.tenant, ids)
-    return new Map(records.map(({ id, name }) => [id, name]))
-  })
+  const names = batched((ids: readonly PrincipalId[]) => readNames(store, principal.tenant, ids))
   return {
     run: batched(async (ids) => mapById(await Promise.all(ids.map((id) => store.runs.get(id))))),
     approval: batched(async (ids) => {

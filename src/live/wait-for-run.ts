@@ -7,17 +7,19 @@ import { openChannel } from './channel.ts'
  * waits gets an answer and not a broken connection, and the run goes on without them.
  *
  * @param run As it was last seen: it is not read again if `until` holds for it, or there is no time to wait.
+ * @param seen When: `now` says that nothing can have come in between, and so only news are waited for.
  */
 export async function waitForRun(
   { store, hub }: Pick<Engine, 'store' | 'hub'>,
   run: RunRecord,
   waitMs: number,
   until: (run: RunRecord) => boolean,
+  seen: 'before' | 'now' = 'before',
 ): Promise<RunRecord> {
   if (until(run) || waitMs <= 0 || hub.closing.aborted) return run
   let latest = run
   /** As this process has just written it; null when it must be read. */
-  let written: RunRecord | null = null
+  let written: RunRecord | null = seen === 'now' ? run : null
   await using changes = openChannel({
     attach: (wake) =>
       hub.listenToRun(run.id, (news) => {
@@ -27,8 +29,9 @@ export async function waitForRun(
         wake()
       }),
     async take() {
-      latest = written ?? (await store.runs.get(run.id)) ?? latest
+      const known = written
       written = null
+      latest = known ?? (await store.runs.get(run.id)) ?? latest
       return until(latest) ? { value: latest } : 'nothing yet'
     },
   })

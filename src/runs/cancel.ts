@@ -32,7 +32,7 @@ export async function cancelRun(
   if (isOver(run.status)) return { __typename: 'RunStateError', message: `The run is ${run.status} already.`, run }
   const asked = await store.runs.signal(run.id, { by: principal.id, at: store.now(), reason })
   if (!asked) return notFound('run')
-  worker.wake(run.id)
+  void worker.wake(run.id)
   const ended = await waitForRun({ store, hub }, asked, patience, ({ status }) => isOver(status))
   if (isOver(ended.status) && ended.status !== 'CANCELLED') {
     return {

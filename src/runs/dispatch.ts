@@ -34,8 +34,11 @@ export type Admission =
   /** What is on record contradicts itself: the run must fail. */
   | { readonly verdict: 'tampered'; readonly why: string }
 
+/** Approval records as the store has them, read since the run was claimed. */
+type Records = { readonly approvals: Pick<Store['approvals'], 'get'> }
+
 /**
- * Asks whether a call may run now, of the store and not of the request or of memory.
+ * Asks whether a call may run now, of its record and not of the request or of memory.
  *
  * @param isHeld whether the run's lease has time left: asked again in the tick that enters the tool.
  * @throws CountersignError STORE_UNAVAILABLE: an unreadable record permits nothing.
@@ -44,7 +47,7 @@ export async function admit(
   call: Call,
   run: RunRecord,
   tool: AgentTool | undefined,
-  store: Store,
+  { approvals }: Records,
   isHeld: () => boolean,
 ): Promise<Admission> {
   const { proposed } = call
@@ -59,7 +62,7 @@ export async function admit(
   if (needsMoreNow(call, tool)) return refused(`'${tool.name}' is guarded more strictly now than when it was proposed`)
   if (proposed.gate !== null && call.decision?.verdict !== 'APPROVED') return refused('nobody approved it')
   if (approval !== null) {
-    const record = proposed.approvalId && (await store.approvals.get(proposed.approvalId))
+    const record = proposed.approvalId && (await approvals.get(proposed.approvalId))
     if (!record) return refused('its approval record is missing')
     const wrong = contradiction(record, call, run)
     if (wrong) return tampered(wrong)

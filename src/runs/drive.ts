@@ -183,11 +183,13 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     const agent = agents.get(lease.run.agentName)
     if (!agent) return leaveToOthers()
     const prompt = await prompts.forCalls(agent, lease.state)
+    // What was read to hear the decision need not be read again to act on it.
+    const records = { approvals: { get: async (id: ApprovalId) => approvals.get(id) ?? store.approvals.get(id) } }
     const admitted: { call: Call; tool: AgentTool; permit: Permit }[] = []
     const admissions = await Promise.all(
       calls.map(async (call) => {
         const tool = agent.tools.get(call.proposed.toolName)
-        return { call, tool, admission: await admit(call, lease.run, tool, store, lease.isHeld) }
+        return { call, tool, admission: await admit(call, lease.run, tool, records, lease.isHeld) }
       }),
     )
     // What came while the gate was asked, perhaps a cancel, is looked at first; the permits lapse.

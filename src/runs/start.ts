@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { rememberName } from '../access/names.ts'
 import type { Principal } from '../access/principal.ts'
-import { rememberName } from '../access/remember-name.ts'
 import { mayStartRuns } from '../access/rules.ts'
 import type { InputIssue } from '../agents/input-schema.ts'
 import type { Engine } from '../engine.ts'
@@ -89,6 +89,8 @@ export async function startRun(engine: Engine, principal: Principal, input: Star
       created.run,
       input.waitMs ?? 0,
       ({ status }) => status !== 'RUNNING',
+      // Nobody else writes to a run that was just handed to the worker here.
+      created.outcome === 'created' && reservation ? 'now' : 'before',
     )
     return { __typename: 'StartRunSuccess', run: answer }
   } catch (error) {

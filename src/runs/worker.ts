@@ -15,8 +15,12 @@ import { loadOrBreak } from './load.ts'
 export type Worker = {
   /** Begins to sweep for what is due: this process's former runs and others'. */
   start(): Promise<void>
-  /** Something about this run changed: looks at it here and now, or marks it due when there is no room. Never throws. */
-  wake(id: RunId): void
+  /**
+   * Something about this run changed: looks at it here and now, or marks it due when there is no room. Never rejects.
+   *
+   * @returns the record as it was claimed for that; null when it was not.
+   */
+  wake(id: RunId): Promise<RunRecord | null>
   /** A lease for a run about to be created, if there is room for it; to be given to `adopt`, or to `drop`. */
   reserve(): Reservation | null
   /** Goes on with a run whose lease this process holds. */
@@ -61,11 +65,12 @@ export function createWorker(engine: WorkerEngine): Worker {
   const drives = () => [...active.values()].filter((working) => 'poke' in working)
   const hasRoom = (extra = 0) => active.size + reserved < settings.maxConcurrentRuns + extra && !stopping.signal.aborted
 
-  function wake(id: RunId): void {
+  function wake(id: RunId): Promise<RunRecord | null> {
     const working = active.get(id)
     if (working && 'poke' in working) working.poke()
     else if (working || !hasRoom(extraForWoken)) inBackground(signal(id), 'signalling a run')
-    else inBackground(claimAndDrive(id), 'waking a run')
+    else return claimAndDrive(id)
+    return Promise.resolve(null)
   }
 
   async function signal(id: RunId) {
@@ -73,16 +78,20 @@ export function createWorker(engine: WorkerEngine): Worker {
     await store.runs.signal(id)
   }
 
-  async function claimAndDrive(id: RunId) {
+  /** Resolves with the claim, before anything is done. */
+  function claimAndDrive(id: RunId): Promise<RunRecord | null> {
     const heldSince = performance.now()
     const claim = store.runs.claimOrSignal(id, newLease(store, owner, settings.leaseMs))
     active.set(id, claim)
-    const run = await claim.catch((error) => {
-      leave(id, claim)
-      throw error
-    })
-    if (run) await begin(run, heldSince, claim)
-    else leave(id, claim)
+    const working = claim.then(
+      (run) => (run ? begin(run, heldSince, claim) : leave(id, claim)),
+      (error) => {
+        leave(id, claim)
+        throw error
+      },
+    )
+    inBackground(working, 'waking a run')
+    return claim.catch(() => null)
   }
 
   /** An operation that held the lease may have handed the run over meanwhile: then it is not ours to take off the list. */
@@ -123,7 +132,8 @@ export function createWorker(engine: WorkerEngine): Worker {
     if (isOvertaken || !lease.isHeld()) {
       // Handed over too late: somebody may have the run already, here or elsewhere.
       lease.stop()
-      return wake(id)
+      void wake(id)
+      return
     }
     if (former && 'poke' in former) former.lose()
     const driving = drive({ ...engine, worker }, lease, {
@@ -136,7 +146,7 @@ export function createWorker(engine: WorkerEngine): Worker {
     inBackground(
       driving.done.then(() => {
         leave(id, driving)
-        if (driving.isUnseen() && !stopping.signal.aborted) wake(id)
+        if (driving.isUnseen() && !stopping.signal.aborted) void wake(id)
         else if (backlog) inBackground(sweepDue(), 'sweeping')
       }),
       'working on a run',
@@ -169,7 +179,7 @@ export function createWorker(engine: WorkerEngine): Worker {
   }
 
   async function sweepUnheard(before: number) {
-    for (const id of await store.approvals.unheard(before, 100)) wake(id)
+    for (const id of await store.approvals.unheard(before, 100)) void wake(id)
   }
 
   /** Again and again until the worker has stopped: also while it is stopping, tools that still run keep their lease. */

@@ -19,7 +19,7 @@ export async function decide(
 ): Promise<Decided> {
   const own = { _id: { $eq: id }, tenant: { $eq: tenant } }
   const filter = { ...own, ...holds(expected), status: 'PENDING', v } as const
-  const won = await approvals.findOneAndUpdate(filter, resolving(resolution, true), {
+  const won = await approvals.findOneAndUpdate(filter, resolving(resolution, true, tell.mark()), {
     returnDocument: 'after',
     maxTimeMS,
   })
@@ -42,11 +42,11 @@ function holds({ fingerprint, revision, deadline }: Expected): Filter<ApprovalDo
 }
 
 /** What a resolution changes in a pending approval. */
-export function resolving(resolution: Resolution, unheard: boolean): UpdateFilter<ApprovalDocument> {
+export function resolving(resolution: Resolution, unheard: boolean, mark: string): UpdateFilter<ApprovalDocument> {
   const { status, by, note } = resolution
   const at = toDate(resolution.at)
   return {
-    $set: { status, resolution: fromResolution(resolution), updatedAt: at, unheard, 'order.resolved': at },
+    $set: { status, resolution: fromResolution(resolution), updatedAt: at, unheard, 'order.resolved': at, by: mark },
     $inc: { revision: 1 },
     $push: { history: { at, by, action: status, note } },
   }

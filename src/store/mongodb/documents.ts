@@ -26,7 +26,7 @@ export type RunDocument = Dated<
   /** When a worker may take the run: the end of the lease that somebody has on it, or its due time. */
   wake: Date | null
   cancelRequested: Dated<CancelRequest, 'at'> | null
-}
+} & Marked
 
 export type ApprovalDocument = Dated<
   Omit<ApprovalRecord, 'id' | 'resolution' | 'history'>,
@@ -38,7 +38,10 @@ export type ApprovalDocument = Dated<
   history: Dated<Omit<ApprovalChange, 'revision'>, 'at'>[]
   /** What lists are sorted by: {@link never} without a deadline, {@link notYet} without a resolution. */
   order: { expires: Date; resolved: Date }
-}
+} & Marked
+
+/** What wrote it last that was news, see {@link Tell.mark}. */
+type Marked = { by?: string }
 
 /** Their ids are made by {@link idIn}. */
 type SessionDocument = { _id: string; owner: PrincipalId }
@@ -105,7 +108,7 @@ export function fromRun({ id, ...run }: RunRecord, session: Binary | null): RunD
 export const fromCancel = (cancel: CancelRequest | null) => cancel && { ...cancel, at: toDate(cancel.at) }
 
 /** @throws CountersignError UNSUPPORTED_VERSION, as {@link refuseOtherVersion}: it is not half read. */
-export function toRun({ _id, wake: _, ...run }: RunDocument): RunRecord {
+export function toRun({ _id, wake: _, by: __, ...run }: RunDocument): RunRecord {
   refuseOtherVersion(run.v, _id)
   const { lease, cancelRequested } = run
   return {
@@ -137,7 +140,7 @@ export function fromApproval({ id, ...approval }: ApprovalRecord): ApprovalDocum
 export const fromResolution = (resolution: Resolution) => ({ ...resolution, at: toDate(resolution.at) })
 
 /** @throws CountersignError UNSUPPORTED_VERSION, as {@link refuseOtherVersion}. */
-export function toApproval({ _id, order: _, ...approval }: ApprovalDocument): ApprovalRecord {
+export function toApproval({ _id, order: _, by: __, ...approval }: ApprovalDocument): ApprovalRecord {
   refuseOtherVersion(approval.v, _id)
   const { resolution } = approval
   return {

@@ -14,17 +14,33 @@ type Change = {
 }
 type Changed = { readonly seq?: number; readonly signals?: number; readonly revision?: number }
 
+export type Feed = AsyncDisposable & {
+  /** A write of this process may stand although nobody was told: for a while the stream brings this process's own as well. */
+  doubt(): void
+}
+
 const longestWaitMs = 1_000
+/** In ms. What is sent to a server is done by then or never: it ends by itself a transaction that is open for a minute. */
+const doubtMs = 120_000
 
 /**
  * Tells what other processes wrote, by one change stream for this process. When the stream fails, for whatever reason, it
  * is opened anew and `missed` is told: nobody relies on what was lost in between. Open when this resolves.
  */
-export async function openFeed(db: Db, prefix: string, announce: Announcer): Promise<AsyncDisposable> {
+export async function openFeed(db: Db, prefix: string, announce: Announcer): Promise<Feed> {
   const runs = `${prefix}runs`
   const closing = new AbortController()
-  const openStream = () => open(db, [runs, `${prefix}approvals`])
+  let isInDoubt = false
+  let doubt: NodeJS.Timeout | undefined
+  const openStream = () => open(db, [runs, `${prefix}approvals`], isInDoubt ? null : announce.writer)
   let opened = await openStream()
+
+  function setDoubt(inDoubt: boolean) {
+    if (isInDoubt === inDoubt) return
+    isInDoubt = inDoubt
+    // Whoever follows it opens another, and tells that something may have been missed.
+    opened.stream.close().catch(() => {})
+  }
 
   /** Until the stream fails. */
   async function follow({ stream, first }: Opened): Promise<never> {
@@ -46,9 +62,10 @@ export async function openFeed(db: Db, prefix: string, announce: Announcer): Pro
     for (let wait = 25; ; wait = Math.min(wait * 2, longestWaitMs)) {
       await delay(wait, undefined, { signal: closing.signal }).catch(() => {})
       if (closing.signal.aborted) return null
+      const withOwn = isInDoubt
       const again = await openStream().catch(() => null)
       // Closed in the meantime: whoever closes waits for the stream that there was.
-      if (closing.signal.aborted) await again?.stream.close().catch(() => {})
+      if (closing.signal.aborted || withOwn !== isInDoubt) await again?.stream.close().catch(() => {})
       else if (again !== null) return again
     }
   }
@@ -67,9 +84,15 @@ export async function openFeed(db: Db, prefix: string, announce: Announcer): Pro
 
   void followForever()
   return {
+    doubt() {
+      clearTimeout(doubt)
+      doubt = setTimeout(setDoubt, doubtMs, false).unref()
+      setDoubt(true)
+    },
     // A stream that is being resumed just now hears of no closing: it ends with the client, which is closed next.
     async [Symbol.asyncDispose]() {
       closing.abort()
+      clearTimeout(doubt)
       await opened.stream.close().catch(() => {})
     },
   }
@@ -77,8 +100,10 @@ export async function openFeed(db: Db, prefix: string, announce: Announcer): Pro
 
 type Opened = { readonly stream: ChangeStream<Document, Change>; readonly first: Promise<Change> }
 
-async function open(db: Db, collections: readonly string[]): Promise<Opened> {
+/** @param writer Whose writes are left out; nobody's when null. */
+async function open(db: Db, collections: readonly string[], writer: string | null): Promise<Opened> {
   const fields = ['seq', 'signals', 'revision']
+  const own = new RegExp(`^${writer}`)
   const stream = db.watch<Document, Change>([
     {
       $match: {
@@ -87,6 +112,10 @@ async function open(db: Db, collections: readonly string[]): Promise<Opened> {
           { operationType: { $in: ['insert', 'replace'] } },
           ...fields.map((field) => ({ [`updateDescription.updatedFields.${field}`]: { $exists: true } })),
         ],
+        ...(writer !== null && {
+          'fullDocument.by': { $not: own },
+          'updateDescription.updatedFields.by': { $not: own },
+        }),
       },
     },
     {

@@ -1,19 +1,25 @@
+import { randomUUID } from 'node:crypto'
 import type { ApprovalId, RunId } from '../../ids.ts'
 import type { RunRecord } from '../records.ts'
 import type { News } from '../store.ts'
 
-/** What this process wrote, told at once; the change stream brings it again. */
+/** What this process wrote, told at once. */
 export type Tell = {
+  /** Another one each time, to be put into what is written: the change stream leaves out what bears one. */
+  mark(): string
   run(run: RunRecord): void
   signal(run: RunRecord): void
   approval(id: ApprovalId, revision: number, runId: RunId): void
+  /** Something may have been written of which nobody was told. */
+  missed(): void
 }
 
 /** Tells each change once, whichever way it comes first: from the writer in this process or from the change stream. */
 export type Announcer = Tell & {
+  /** What all marks of this process begin with. */
+  readonly writer: string
   /** What the stream brings of a run: that it has this entry, or (`seq` 0) that it was signalled for the `signals`th time. */
   changed(id: RunId, change: { readonly seq: number } | { readonly signals: number }): void
-  missed(): void
   listen(sink: (news: News) => void): Disposable
   close(): void
 }
@@ -24,6 +30,8 @@ const rememberAtMost = 10_000
 export function announcer(): Announcer {
   const sinks = new Set<{ readonly sink: (news: News) => void }>()
   const told = new Set<string>()
+  const writer = `${randomUUID()}:`
+  let marks = 0
 
   const tellAll = (news: News) => {
     for (const { sink } of sinks) sink(news)
@@ -38,6 +46,8 @@ export function announcer(): Announcer {
   }
 
   return {
+    writer,
+    mark: () => `${writer}${++marks}`,
     run: (record) => tell(`${record.id} ${record.seq}`, newsOf(record)),
     signal: (record) => tell(`${record.id} signal ${record.signals}`, newsOf(record)),
     changed: (id, change) =>

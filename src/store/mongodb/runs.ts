@@ -43,7 +43,7 @@ export async function createRun(mongo: Mongo, run: RunRecord, started: EntryReco
         { ...after, upsert: true, session },
       )
       if (owned?.owner !== run.requestedBy) return false
-      await runs.insertOne(fromRun(run, nameOf(session)), { session })
+      await runs.insertOne({ ...fromRun(run, nameOf(session)), by: tell.mark() }, { session })
       await journal.insertOne({ ...started }, { session })
       return true
     })
@@ -63,7 +63,9 @@ export async function createRun(mongo: Mongo, run: RunRecord, started: EntryReco
     const first = await journal.findOne({ runId: { $eq: run.id }, seq: { $eq: started.seq } }, present)
     // It was written here, by the first of two tries whose answer was lost; or else it is somebody's same request.
     const isOwn = first?.text === started.text && other.lease?.owner === run.lease?.owner
-    return isOwn && run.lease !== null ? { outcome: 'created', run } : { outcome: 'exists', run: other }
+    if (!isOwn || run.lease === null) return { outcome: 'exists', run: other }
+    tell.run(run)
+    return { outcome: 'created', run }
   }
   const standing = await runs.findOne({ _id: { $eq: run.id } })
   return standing === null ? { outcome: 'session-taken' } : { outcome: 'exists', run: toRun(standing) }
@@ -85,7 +87,7 @@ export async function claimOrSignal(mongo: Mongo, id: RunId, lease: NewLease): P
       if (claimed !== null) return toRun(claimed)
       const signalled = await runs.findOneAndUpdate(
         { _id: { $eq: id }, v, 'lease.until': { $gt: now } },
-        { $inc: { signals: 1 }, $set: { due: now } },
+        { $inc: { signals: 1 }, $set: { due: now, by: tell.mark() } },
         { ...after, maxTimeMS },
       )
       if (signalled !== null) {
@@ -194,6 +196,7 @@ export async function signalRun(
   const set = {
     signals: { $add: ['$signals', 1] },
     due,
+    by: { $literal: tell.mark() },
     wake: { $ifNull: ['$lease.until', due] },
     ...(cancel && { cancelRequested }),
   }

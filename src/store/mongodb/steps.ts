@@ -3,7 +3,16 @@ import type { ApprovalId, RunId } from '../../ids.ts'
 import { isOver, type Resolution, type RunRecord } from '../records.ts'
 import type { Step, StepResult } from '../store.ts'
 import { resolving } from './approvals.ts'
-import { type Collections, fromApproval, plain, refuseOtherVersion, toDate, toRun, v } from './documents.ts'
+import {
+  type ApprovalDocument,
+  type Collections,
+  fromApproval,
+  plain,
+  refuseOtherVersion,
+  toDate,
+  toRun,
+  v,
+} from './documents.ts'
 import { endSession } from './lease-sessions.ts'
 import type { Mongo } from './mongo.ts'
 import { transact } from './transact.ts'
@@ -15,16 +24,19 @@ export async function takeStep({ client, collections, sessions, tell }: Mongo, s
   const { approvals, journal } = collections
   const held = { id: step.runId, fence: step.fence }
   const session = sessions.take(held) ?? sessions.open()
+  let tries = 0
   const written = await transact(session, client, async (): Promise<Written | null> => {
-    const run = await writeRun(collections, step, session)
+    tries += 1
+    const run = await writeRun(collections, step, session, tell.mark())
     if (run === null) return null
-    if (step.propose.length > 0) await approvals.insertMany(step.propose.map(fromApproval), { session })
+    const proposed = step.propose.map((approval) => ({ ...fromApproval(approval), by: tell.mark() }))
+    if (proposed.length > 0) await approvals.insertMany(proposed, { session })
     if (step.heard.length > 0) {
       const heard = { _id: { $in: plain(step.heard) }, runId: { $eq: step.runId }, v }
       await approvals.updateMany(heard, { $set: { unheard: false } }, { session })
     }
     const cancelled = step.cancelPending
-      ? await cancelPending(collections, step.runId, step.cancelPending, session)
+      ? await cancelPending(collections, step.runId, step.cancelPending, session, tell.mark())
       : []
     // A copy, because the driver writes an `_id` into what it is given.
     if (step.entries.length > 0)
@@ -36,7 +48,11 @@ export async function takeStep({ client, collections, sessions, tell }: Mongo, s
   })
   if (written?.run.lease) sessions.keep(held, session)
   else endSession(session)
-  if (written === null) return null
+  if (written === null) {
+    // It may stand all the same, by a try whose answer was lost.
+    if (tries > 1) tell.missed()
+    return null
+  }
   for (const { id, revision } of step.propose) tell.approval(id, revision, step.runId)
   for (const { id, revision } of written.cancelled) tell.approval(id, revision, step.runId)
   // Letting go of a lease is no news: whoever heard it would look for nothing.
@@ -44,7 +60,12 @@ export async function takeStep({ client, collections, sessions, tell }: Mongo, s
   return written.run
 }
 
-async function writeRun({ runs }: Collections, step: Step, session: ClientSession): Promise<RunRecord | null> {
+async function writeRun(
+  { runs }: Collections,
+  step: Step,
+  session: ClientSession,
+  mark: string,
+): Promise<RunRecord | null> {
   const { head, release } = step
   const holder = { _id: { $eq: step.runId }, fence: { $eq: step.fence }, seq: { $eq: step.seq }, v }
   const set = {
@@ -52,6 +73,7 @@ async function writeRun({ runs }: Collections, step: Step, session: ClientSessio
     updatedAt: toDate(head.updatedAt),
     finishedAt: toDate(head.finishedAt),
     seq: step.seq + step.entries.length,
+    by: mark,
   }
   const write = async (filter: object, given: object) => {
     const run = await runs.findOneAndUpdate(
@@ -69,16 +91,25 @@ async function writeRun({ runs }: Collections, step: Step, session: ClientSessio
   return (await write(unseen, { lease: null, due, wake: due })) ?? (isOver(head.status) ? null : write({}, {}))
 }
 
-async function cancelPending({ approvals }: Collections, runId: RunId, resolution: Resolution, session: ClientSession) {
+async function cancelPending(
+  { approvals }: Collections,
+  runId: RunId,
+  resolution: Resolution,
+  session: ClientSession,
+  mark: string,
+) {
   const ofRun = { runId: { $eq: runId } }
-  const pending = await approvals
-    .find({ ...ofRun, status: 'PENDING' }, { session, sort: { createdAt: 1, _id: 1 } })
-    .project<{ _id: ApprovalId; v: unknown; revision: number }>({ v: 1, revision: 1 })
+  type Left = Pick<ApprovalDocument, '_id' | 'v' | 'status' | 'revision'>
+  const left = await approvals
+    .find({ ...ofRun, $or: [{ status: 'PENDING' }, { unheard: true }] }, { session, sort: { createdAt: 1, _id: 1 } })
+    .project<Left>({ v: 1, status: 1, revision: 1 })
     .toArray()
+  if (left.length === 0) return []
+  const pending = left.filter(({ status }) => status === 'PENDING')
   for (const { _id, v } of pending) refuseOtherVersion(v, _id)
   if (pending.length > 0) {
     const ids = { _id: { $in: pending.map(({ _id }) => _id) }, status: 'PENDING' } as const
-    await approvals.updateMany(ids, resolving(resolution, false), { session })
+    await approvals.updateMany(ids, resolving(resolution, false, mark), { session })
   }
   // A decision that came just before the end has nobody left to hear it.
   await approvals.updateMany({ ...ofRun, unheard: true, v }, { $set: { unheard: false } }, { session })

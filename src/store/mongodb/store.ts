@@ -1,4 +1,5 @@
 import type { Collection } from 'mongodb'
+import { isUnavailable } from '../../errors.ts'
 import { approvalConditions, approvalSorting, runConditions, runSorting } from '../filters.ts'
 import { approvalIndexes, runIndexes } from '../list-indexes.ts'
 import { checkPlaces, type EntryRecord } from '../records.ts'
@@ -36,11 +37,11 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
   const { client, watching, database, description } = opening.use(await connect(url))
   const db = client.db(database)
   const announce = announcer()
-  const databaseTime = await (async () => {
+  const [feed, databaseTime] = await (async () => {
     try {
       await prepareSchema(watching.db(database), prefix)
-      opening.use(await openFeed(watching.db(database), prefix, announce))
-      return opening.use(await databaseClock(db))
+      const feed = opening.use(await openFeed(watching.db(database), prefix, announce))
+      return [feed, opening.use(await databaseClock(db))] as const
     } catch (error) {
       throw openingError(error, url)
     }
@@ -68,21 +69,32 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
     }
   }
 
+  /** The same of one that writes: if it failed, it may have been done. */
+  const write = <Result>(operation: () => Promise<Result>): Promise<Result> =>
+    ask(async () => {
+      try {
+        return await operation()
+      } catch (error) {
+        if (isUnavailable(storeError(error))) feed.doubt()
+        throw error
+      }
+    })
+
   return {
     description,
     now,
     runs: {
       create: (run, started) =>
-        ask(async () => {
+        write(async () => {
           checkPlaces(run.id, run.seq - 1, [started])
           return createRun(mongo, run, started)
         }),
-      claimOrSignal: (id, lease) => ask(() => claimOrSignal(mongo, id, lease)),
+      claimOrSignal: (id, lease) => write(() => claimOrSignal(mongo, id, lease)),
       claimDue: (agentNames, limit, lease) => ask(() => claimDue(mongo, agentNames, limit, lease)),
       renew: (id, fence, until) => ask(() => renewLease(collections, id, fence, until)),
-      signal: (id, cancel) => ask(() => signalRun(collections, id, now(), cancel ?? null, announce)),
+      signal: (id, cancel) => write(() => signalRun(collections, id, now(), cancel ?? null, announce)),
       step: (step) =>
-        ask(async () => {
+        write(async () => {
           checkPlaces(step.runId, step.seq, step.entries)
           return takeStep(mongo, step)
         }),
@@ -115,7 +127,7 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
         }),
       count: (filter, limit) => ask(() => countUpTo(approvals, approvalIndexes, approvalConditions(filter), limit)),
       decide: (id, tenant, expected, resolution) =>
-        ask(() => decide(collections, id, tenant, expected, resolution, announce)),
+        write(() => decide(collections, id, tenant, expected, resolution, announce)),
       unheard: (before, limit) => ask(() => unheardRuns(collections, before, limit)),
     },
     principals: {
