@@ -51,7 +51,7 @@ export async function startEngine(
 ): Promise<{ readonly engine: Engine } & AsyncDisposable> {
   const hub = createHub(store)
   const byName = new Map(agents.map((agent) => [agent.name, agent]))
-  const base = { store, hub, agents: byName, settings: defaultSettings, log: quiet }
+  const base = { store, hub, agents: byName, offered: new Set(byName.keys()), settings: defaultSettings, log: quiet }
   const worker = createWorker(base)
   await worker.start()
   return {

@@ -9,7 +9,10 @@ export type Engine = {
   readonly store: Store
   readonly hub: Hub
   readonly worker: Worker
+  /** By name, with those that are only tools of others. */
   readonly agents: ReadonlyMap<string, Agent>
+  /** The names of those that people can start. */
+  readonly offered: ReadonlySet<string>
   readonly settings: Settings
   readonly log: Logger
 }

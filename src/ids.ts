@@ -31,6 +31,10 @@ export const runIdForKey = (tenant: string, requester: PrincipalId, key: string)
 export const callId = (runId: RunId, seq: number, index: number): CallId =>
   `call_${runId.slice(4)}_${seq}_${index}` as CallId
 
+/** The run that a call of an agent begins: its id follows from the call's, so that no call begins two. */
+export const childRunId = (call: CallId): RunId =>
+  `run_${createHash('sha256').update(call).digest('hex').slice(0, 32)}` as RunId
+
 export const approvalIdOf = (call: CallId): ApprovalId => `apr_${call.slice(5)}` as ApprovalId
 
 export const callIdOf = (approval: ApprovalId): CallId => `call_${approval.slice(4)}` as CallId

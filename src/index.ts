@@ -1,6 +1,7 @@
 export type { Authenticate } from './access/authenticate.ts'
 export type { PrincipalInput, Role } from './access/principal.ts'
 export type { Agent } from './agents/agent.ts'
+export { asTool } from './agents/as-tool.ts'
 export { askUser } from './agents/ask-user.ts'
 export { type AgentDefinition, defineAgent, type ToolRecord } from './agents/define-agent.ts'
 export {

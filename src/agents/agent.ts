@@ -37,8 +37,10 @@ export type AgentTool = {
   readonly timeoutMs: number | null
   /** JSON Schema of what a call gives; anything when the tool does not say. */
   readonly outputSchema: JsonObject
-  /** Entered by `runs/dispatch.ts` only, which asks for a permit. Null for a tool that is executed elsewhere. */
+  /** Entered by `runs/dispatch.ts` only, which asks for a permit. Null for a tool that is executed elsewhere, or is an agent. */
   readonly [execute]: Execute | null
+  /** Whose run each call is. */
+  readonly agent: Agent | null
   readonly toModelOutput: ToModelOutput | null
 }
 

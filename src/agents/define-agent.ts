@@ -1,6 +1,7 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider'
 import { CountersignError } from '../errors.ts'
 import type { Agent } from './agent.ts'
+import { isAgent, markMade } from './made-agents.ts'
 import { readTool } from './read-tool.ts'
 
 /** Tools by name: {@link tool}, or the AI SDK's own, taken as they are. */
@@ -62,25 +63,26 @@ export function defineAgent(definition: AgentDefinition): Agent {
     maxRetries,
     maxSteps,
   })
-  made.add(agent)
+  markMade(agent)
   return agent
 }
 
-/** What this copy of the package has checked: an agent of another copy has its tools behind another gate. */
-const made = new WeakSet<Agent>()
-
 /**
- * The agents of a server by name.
+ * The agents of a server by name, with those that are tools of others: it works on their runs as well.
  *
  * @throws CountersignError INVALID_DEFINITION for a name that is no identifier or stands twice.
  */
 export function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
   const byName = new Map<string, Agent>()
-  for (const agent of agents) {
-    if (!made.has(agent)) {
+  if (new Set(agents).size < agents.length) {
+    const twice = agents.find((agent, index) => agents.indexOf(agent) < index)
+    throw twoOfOneName(twice)
+  }
+  for (const agent of agents.flatMap(withInner)) {
+    if (!isAgent(agent)) {
       throw new CountersignError(
         'INVALID_DEFINITION',
-        `Agent '${agent?.name}' was not made by defineAgent of this copy of countersign: import both from the same installation.`,
+        `Agent '${(agent as Agent | undefined)?.name}' was not made by defineAgent of this copy of countersign: import both from the same installation.`,
       )
     }
     if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(agent.name)) {
@@ -89,12 +91,19 @@ export function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agen
         `Agent '${agent.name}': a name is 1 to 64 letters, digits, _ or -, beginning with a letter.`,
       )
     }
-    if (byName.has(agent.name))
-      throw new CountersignError('INVALID_DEFINITION', `Two agents are named '${agent.name}': rename one.`)
+    if ((byName.get(agent.name) ?? agent) !== agent) throw twoOfOneName(agent)
     byName.set(agent.name, agent)
   }
   return byName
 }
+
+const withInner = (agent: Agent): Agent[] =>
+  isAgent(agent)
+    ? [agent, ...[...agent.tools.values()].flatMap((tool) => (tool.agent ? withInner(tool.agent) : []))]
+    : [agent]
+
+const twoOfOneName = (agent: Agent | undefined) =>
+  new CountersignError('INVALID_DEFINITION', `Two agents are named '${agent?.name}': rename one.`)
 
 function isPlainObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false

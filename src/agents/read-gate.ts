@@ -1,6 +1,7 @@
 import { CountersignError } from '../errors.ts'
 import type { PauseKind } from '../store/records.ts'
 import type { Gate } from './agent.ts'
+import { agentOfTool } from './as-tool.ts'
 import { milliseconds } from './duration.ts'
 import type { PersonFields, schemaForPerson } from './person-fields.ts'
 import type { ToolDefinition } from './tool.ts'
@@ -20,6 +21,7 @@ export type AnyToolDefinition = Omit<ToolDefinition, 'when' | 'execute' | 'toMod
   readonly type?: unknown
   readonly outputSchema?: unknown
   readonly [schemaForPerson]?: PersonFields['schemaFor']
+  readonly [agentOfTool]?: unknown
 }
 
 /**
@@ -107,6 +109,7 @@ function readPause(tool: AnyToolDefinition, approval: 'required' | 'audit' | nul
       "approval: 'audit' (logApproval: true) needs a pause: add pause: 'confirmation', 'user-input' or 'external-execution'",
     )
   }
+  if (tool[agentOfTool] !== undefined) return readAgentPause(tool, approval)
   if (tool.execute === undefined && pause !== undefined && pause !== 'external-execution') {
     throw invalid(`pause: '${pause}' needs execute: add it, or use pause: 'external-execution'`)
   }
@@ -115,6 +118,14 @@ function readPause(tool: AnyToolDefinition, approval: 'required' | 'audit' | nul
   }
   if (tool.execute === undefined) return 'external-execution'
   return pause ?? (approval === 'required' ? 'confirmation' : null)
+}
+
+/** Its calls are runs: there is nothing to execute, and a person may allow the run but not take part in its making. */
+function readAgentPause({ pause, execute }: AnyToolDefinition, approval: 'required' | 'audit' | null) {
+  if (execute !== undefined) throw invalid('execute and asTool exclude each other: the agent does the work')
+  if (pause !== undefined && pause !== 'confirmation')
+    throw invalid(`pause: '${pause}' and asTool exclude each other: a run of an agent can be confirmed, and no more`)
+  return pause ?? (approval === 'required' ? ('confirmation' as const) : null)
 }
 
 function readWhen(tool: AnyToolDefinition, asked: Asked | null): Gate['when'] {

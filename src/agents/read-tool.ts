@@ -1,9 +1,11 @@
 import { asSchema, type FlexibleSchema } from '@ai-sdk/provider-utils'
 import { CountersignError } from '../errors.ts'
 import { isJsonObject, type JsonObject, sha256, toJson, toJsonText } from '../json.ts'
-import { type AgentTool, type Execute, execute, type Gate, type ToModelOutput } from './agent.ts'
+import { type Agent, type AgentTool, type Execute, execute, type Gate, type ToModelOutput } from './agent.ts'
+import { agentOfTool } from './as-tool.ts'
 import { longestTimer, milliseconds } from './duration.ts'
 import { type InputSchema, readInputSchema } from './input-schema.ts'
+import { isAgent } from './made-agents.ts'
 import { partInput, schemaForPerson } from './person-fields.ts'
 import { type AnyToolDefinition, readGate } from './read-gate.ts'
 
@@ -65,6 +67,7 @@ export function readTool(name: string, given: unknown): AgentTool {
   }
   const gate = readGate(tool)
   if (typeof tool.execute !== 'function' && tool.execute !== undefined) throw invalid('execute is no function')
+  const agent = readAgent(tool)
   const schema = readInputSchema(tool.inputSchema)
   const schemaText = toJsonText(schema.json)
   const { modelSchema, personFields } = readParts(tool, gate, schema)
@@ -83,8 +86,21 @@ export function readTool(name: string, given: unknown): AgentTool {
     destructive: tool.destructive === true,
     timeoutMs: readTimeout(tool),
     [execute]: tool.execute === undefined ? null : (tool.execute.bind(tool) as Execute),
+    agent,
     toModelOutput: typeof tool.toModelOutput === 'function' ? (tool.toModelOutput.bind(tool) as ToModelOutput) : null,
   })
+}
+
+function readAgent({ [agentOfTool]: agent, toModelOutput, timeout }: AnyToolDefinition): Agent | null {
+  if (agent === undefined) return null
+  if (!isAgent(agent))
+    throw invalid(
+      'asTool takes an agent made by defineAgent of this copy of countersign: import both from the same installation',
+    )
+  if (toModelOutput !== undefined)
+    throw invalid('toModelOutput and asTool exclude each other: the result is what the agent says')
+  if (timeout !== undefined) throw invalid('timeout and asTool exclude each other: set it on the tools of that agent')
+  return agent
 }
 
 /** Who fills which part of the input. */

@@ -23,7 +23,7 @@ export type ProposedFor = {
 export const noAnswer: JsonObject = Object.freeze({ type: 'object', properties: {}, additionalProperties: false })
 
 export function pendingApproval(
-  { id: runId, tenant, agentName, requestedBy }: RunRecord,
+  { id: runId, tenant, agentName, path, requestedBy }: RunRecord,
   { approvalId, answerSchema, at, ...call }: ProposedFor,
 ): ApprovalRecord {
   return {
@@ -32,6 +32,7 @@ export function pendingApproval(
     tenant,
     runId,
     agentName,
+    path,
     requestedBy,
     ...call,
     answerSchema: answerSchema ?? toJsonText(noAnswer),

@@ -54,14 +54,16 @@ export const Agent = builder.node(builder.objectRef<AgentShape>('Agent'), {
 builder.queryFields((t) => ({
   agents: t.field({
     type: [Agent],
-    description: 'The agents that this server has registered.',
-    resolve: (_root, _args, { engine }) => [...engine.agents.values()],
+    description: 'The agents that this server offers; not those that are only tools of others.',
+    resolve: (_root, _args, { engine: { agents, offered } }) =>
+      [...agents.values()].filter(({ name }) => offered.has(name)),
   }),
   agent: t.field({
     type: Agent,
     nullable: true,
-    description: 'One agent; null when none of this name is registered.',
+    description: 'One agent; null when none of this name is offered.',
     args: { name: t.arg.string({ required: true, description: 'Its name.' }) },
-    resolve: (_root, { name }, { engine }) => engine.agents.get(name) ?? null,
+    resolve: (_root, { name }, { engine: { agents, offered } }) =>
+      offered.has(name) ? (agents.get(name) ?? null) : null,
   }),
 }))

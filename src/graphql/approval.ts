@@ -114,6 +114,9 @@ builder.node(Approval, {
     }),
     callId: t.exposeID('callId', { description: "The call's id." }),
     agentName: t.exposeString('agentName', { description: 'The agent whose model asked for the call.' }),
+    path: t.exposeStringList('path', {
+      description: "The agents from the outermost run's to that one, by name: more than one where agents ask agents.",
+    }),
     toolName: t.exposeString('toolName', { description: 'The tool to be called.' }),
     toolDescription: t.exposeString('toolDescription', {
       nullable: true,
@@ -185,6 +188,7 @@ const callAsRecorded = (approval: ApprovalRecord): ToolCallShape => ({
   result: null,
   error: journalUnreadable,
   approvalId: approval.id,
+  childId: null,
   startedAt: null,
   finishedAt: null,
 })

@@ -1,6 +1,7 @@
-import type { CallId } from '../ids.ts'
+import { type CallId, runIdOfCall } from '../ids.ts'
 import type { CallDecision } from '../runs/journal.ts'
 import { requirements, type ToolCall as ToolCallShape, toolCall, toolCalls } from '../runs/view.ts'
+import { loadersOf } from './loaders.ts'
 import { Requirement, ToolCall } from './refs.ts'
 import { happened, interfaces, type Recorded, seq } from './run-event.ts'
 
@@ -42,8 +43,13 @@ happened('paused').implement({
     requirements: t.field({
       type: [Requirement],
       description: 'What it waited for then; `run.requirements` has what it waits for now.',
-      resolve: (event) =>
-        requirements(event.run.id, event.stateAtEntry).map((one) => ({ ...one, toolCall: callNow(event, one.callId) })),
+      async resolve(event, _args, context, info) {
+        const { run, stateAtEntry } = event
+        const tree = await loadersOf(context, info).tree({ run, state: stateAtEntry })
+        return requirements(tree).map((one) =>
+          runIdOfCall(one.callId) === run.id ? { ...one, toolCall: callNow(event, one.callId) } : one,
+        )
+      },
     }),
   }),
 })

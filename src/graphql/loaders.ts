@@ -1,7 +1,8 @@
 import type { GraphQLResolveInfo } from 'graphql'
 import { readNames } from '../access/names.ts'
-import { maySeeApproval } from '../access/rules.ts'
+import { maySeeApproval, maySeeRun } from '../access/rules.ts'
 import type { ApprovalId, PrincipalId, RunId } from '../ids.ts'
+import { type PausedRun, pausedTree } from '../runs/paused-tree.ts'
 import type { ApprovalRecord, RunRecord } from '../store/records.ts'
 import type { GraphQLContext } from './context.ts'
 import { createRunStates, type RunStates } from './run-states.ts'
@@ -9,6 +10,8 @@ import { createRunStates, type RunStates } from './run-states.ts'
 /** Reads that one execution makes once, however many fields ask. */
 export type Loaders = {
   readonly run: (id: RunId) => Promise<RunRecord | null>
+  /** A run, with the paused ones of agents it asked that the viewer may see. */
+  readonly tree: (outer: PausedRun) => Promise<PausedRun[]>
   /** Null also for an approval that the viewer may not see. */
   readonly approval: (id: ApprovalId) => Promise<ApprovalRecord | null>
   readonly state: RunStates
@@ -41,13 +44,18 @@ function createLoaders(context: GraphQLContext): Loaders {
   const { store } = context.engine
   const { principal } = context
   const names = batched((ids: readonly PrincipalId[]) => readNames(store, principal.tenant, ids))
+  const state = createRunStates(context)
+  const run = batched<RunId, RunRecord>(async (ids) => mapById(await store.runs.getMany(ids)))
+  const visible = async (ids: readonly RunId[]) =>
+    (await Promise.all(ids.map(run))).flatMap((one) => (one && maySeeRun(principal, one) ? [one] : []))
   return {
-    run: batched(async (ids) => mapById(await Promise.all(ids.map((id) => store.runs.get(id))))),
+    run,
+    tree: (outer) => pausedTree({ getMany: visible, stateOf: state }, outer),
     approval: batched(async (ids) => {
       const approvals = await store.approvals.getMany(ids)
       return mapById(approvals.filter((approval) => maySeeApproval(principal, approval)))
     }),
-    state: createRunStates(context),
+    state,
     principalName: async (id) => (id === principal.id && principal.name !== null ? principal.name : await names(id)),
   }
 }

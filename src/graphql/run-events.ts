@@ -52,7 +52,7 @@ happened('resumed').implement({
 })
 
 happened('child-started').implement({
-  description: 'A call of another agent began a run of its own.',
+  description: 'A call of another agent began a run of its own; it has events of its own.',
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),

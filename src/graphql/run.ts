@@ -1,3 +1,4 @@
+import { maySeeRun } from '../access/rules.ts'
 import { listApprovalsOfRun } from '../approvals/read.ts'
 import { defaultPageSize, pageOf } from '../connection.ts'
 import { readJsonObject } from '../json.ts'
@@ -55,11 +56,41 @@ builder.node(Run, {
     }),
     requirements: t.field({
       type: [Requirement],
-      description: 'What it waits for now: every open call, in the order the model asked. Empty unless it is PAUSED.',
+      description:
+        'What it waits for now: every open call, in the order the model asked, its own and then those of agents it asked. Empty unless it is PAUSED.',
       complexity: { field: loadCost },
-      resolve: async (run, _args, context, info) =>
-        run.status === 'PAUSED' ? requirements(run.id, await loadersOf(context, info).state(run)) : [],
+      async resolve(run, _args, context, info) {
+        if (run.status !== 'PAUSED') return []
+        const { state, tree } = loadersOf(context, info)
+        return requirements(await tree({ run, state: await state(run) }))
+      },
     }),
+    parent: t.field({
+      type: Run,
+      nullable: true,
+      description:
+        'The run whose agent asked for this one; null when somebody started it, or the viewer may not see that run.',
+      async resolve({ parent }, _args, context, info) {
+        const asking = parent && (await loadersOf(context, info).run(parent.runId))
+        return asking && maySeeRun(context.principal, asking) ? asking : null
+      },
+    }),
+    children: t.connection(
+      {
+        type: Run,
+        description: 'The runs of the agents that this one asked, in that order; those that the viewer may see.',
+        complexity: ({ first, last }) => ({ field: loadCost, multiplier: first ?? last ?? defaultPageSize }),
+        async resolve(run, page, context, info) {
+          const loaders = loadersOf(context, info)
+          const { turns } = await loaders.state(run)
+          const ids = turns.flatMap(({ calls }) => calls.flatMap(({ childId }) => childId ?? []))
+          const children = await Promise.all(ids.map(loaders.run))
+          const visible = children.flatMap((child) => (child && maySeeRun(context.principal, child) ? [child] : []))
+          return pageOf(page, 'children', visible)
+        },
+      },
+      RunConnection,
+    ),
     toolCalls: t.connection(
       {
         type: ToolCall,

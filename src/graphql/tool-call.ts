@@ -1,10 +1,11 @@
+import { maySeeRun } from '../access/rules.ts'
 import { type CallId, runIdOfCall } from '../ids.ts'
 import { getRun } from '../runs/read.ts'
 import { jsonOrNull, toolCalls } from '../runs/view.ts'
 import { builder } from './builder.ts'
 import { ApprovalType, Decider, PauseKind, ToolCallStatus } from './enums.ts'
 import { loadersOf } from './loaders.ts'
-import { Approval, Requirement, ToolCall } from './refs.ts'
+import { Approval, Requirement, Run, ToolCall } from './refs.ts'
 import { shownObject } from './shown-json.ts'
 
 builder.node(ToolCall, {
@@ -41,6 +42,16 @@ builder.node(ToolCall, {
       resolve: ({ approvalId }, _args, context, info) =>
         approvalId === null ? null : loadersOf(context, info).approval(approvalId),
     }),
+    childRun: t.field({
+      type: Run,
+      nullable: true,
+      description:
+        'The run that the call began, for a call of an agent; null for other calls, or when it has not begun.',
+      async resolve({ childId }, _args, context, info) {
+        const child = childId === null ? null : await loadersOf(context, info).run(childId)
+        return child && maySeeRun(context.principal, child) ? child : null
+      },
+    }),
     startedAt: t.expose('startedAt', {
       type: 'DateTime',
       nullable: true,
@@ -58,6 +69,9 @@ Requirement.implement({
   description: 'Something that a paused run waits for a person to say.',
   fields: (t) => ({
     callId: t.exposeID('callId', { description: 'The call it is about.' }),
+    path: t.exposeStringList('path', {
+      description: "The agents from the outermost run's to the one that asked for the call, by name.",
+    }),
     kind: t.expose('kind', { type: PauseKind, description: 'What is asked for.' }),
     decider: t.expose('decider', {
       type: Decider,

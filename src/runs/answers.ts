@@ -2,7 +2,7 @@ import type { InputIssue } from '../agents/input-schema.ts'
 import { checkNote } from '../approvals/decide.ts'
 import { readDecision } from '../approvals/read-decision.ts'
 import type { Engine } from '../engine.ts'
-import type { ApprovalId, CallId, PrincipalId } from '../ids.ts'
+import { type ApprovalId, type CallId, type PrincipalId, type RunId, runIdOfCall } from '../ids.ts'
 import type { AnswerInput } from '../inputs.ts'
 import {
   type AnswerRequiredError,
@@ -14,19 +14,25 @@ import {
 import type { ApprovalRecord, RunRecord } from '../store/records.ts'
 import { type Call, isForApprover, isOpen, presentCalls, type RunState } from './fold.ts'
 import type { CallDecision } from './journal.ts'
+import type { PausedRun } from './paused-tree.ts'
 import { requirements } from './view.ts'
 
 /** What continueRun will write, or why it will not. */
 export type Continuation =
-  | { readonly ok: true; readonly answered: readonly AnsweredCall[]; readonly resume: boolean }
+  | {
+      readonly ok: true
+      readonly answered: readonly AnsweredCall[]
+      /** The runs that are told to go on: this one, or those of agents it asked. */
+      readonly resume: readonly RunId[]
+    }
   | {
       readonly ok: false
       readonly error: RunStateError | ApprovalPendingError | AnswerRequiredError | InvalidInputError
     }
 
 type Situation = {
-  readonly run: RunRecord
-  readonly state: RunState
+  /** The run, and the paused ones of agents it asked. */
+  readonly tree: readonly [PausedRun, ...PausedRun[]]
   /** The records of the open calls that need an approver, as just read. */
   readonly approvals: ReadonlyMap<ApprovalId, ApprovalRecord>
   /** How many answers were given, and what was read of them. */
@@ -35,36 +41,46 @@ type Situation = {
 }
 
 /** The rules of continueRun. What an approver decides is never taken from answers, whether it is pending, decided or its record missing. */
-export function planContinuation({ run, state, approvals, given, read }: Situation): Continuation {
-  if (isContinuableFailure(state)) {
+export function planContinuation({ tree, approvals, given, read }: Situation): Continuation {
+  const [{ run, state }] = tree
+  if (isContinuableFailure(run, state)) {
     if (given > 0)
       return refuse(
         invalidInput({ path: ['answers'], message: 'A failed run waits for no answers: continue it without.' }),
       )
-    return { ok: true, answered: [], resume: true }
+    return { ok: true, answered: [], resume: [run.id] }
   }
   if (state.status !== 'PAUSED') return refuse(stateError(run, state))
-  const open = presentCalls(state).filter(isOpen)
   const { decisions, issues } = read
   if (issues.length > 0) return refuse(invalidInput(...issues))
 
-  const left = open.filter(({ proposed }) => !decisions.some(({ callId }) => callId === proposed.callId))
+  const leftOf = (paused: PausedRun) =>
+    openCalls([paused]).filter(({ proposed }) => !decisions.some(({ callId }) => callId === proposed.callId))
+  const left = tree.flatMap(leftOf)
   const forApprover = left.filter(isForApprover)
   const missing = forApprover.filter((call) => !recordOf(call, approvals)).map(({ proposed }) => proposed.callId)
   // By its resolution and not its status: a status that somebody set by hand has decided nothing.
   const pending = forApprover
     .flatMap((call) => recordOf(call, approvals) ?? [])
     .filter(({ resolution }) => resolution === null)
-  const forRequester = left.filter((call) => !isForApprover(call))
-  const waits = missing.length + pending.length > 0
-  if (given > 0) return { ok: true, answered: decisions, resume: !waits && forRequester.length === 0 }
-  if (waits) return refuse(pendingError(run, pending, missing))
-  if (forRequester.length > 0) return refuse(answerError(run, state))
-  return { ok: true, answered: [], resume: true }
+  const decided = (call: Call) => isForApprover(call) && recordOf(call, approvals)?.resolution != null
+  const resume = tree.filter((paused) => waitsForRelease(paused.state) && leftOf(paused).every(decided))
+  const plan = { ok: true, answered: decisions, resume: resume.map(({ run }) => run.id) } as const
+  if (given > 0) return plan
+  if (missing.length + pending.length > 0) return refuse(pendingError(run, pending, missing))
+  return left.some((call) => !isForApprover(call)) ? refuse(answerError(tree)) : plan
 }
 
-export const isContinuableFailure = ({ status, error }: RunState): boolean =>
-  status === 'FAILED' && (error?.code === 'MODEL_ERROR' || error?.code === 'STORE_ERROR')
+/** Of an agent's run it is not its failure that is continued: whoever asked has been told of it. */
+export const isContinuableFailure = ({ parent }: RunRecord, { status, error }: RunState): boolean =>
+  status === 'FAILED' && parent === null && (error?.code === 'MODEL_ERROR' || error?.code === 'STORE_ERROR')
+
+/** Whether the run has calls that wait to be let go; one that waits for an agent's run only goes on with that. */
+const waitsForRelease = (state: RunState): boolean =>
+  !state.released && presentCalls(state).some(({ proposed }) => proposed.gate !== null && proposed.invalid === null)
+
+const openCalls = (tree: readonly PausedRun[]): Call[] =>
+  tree.flatMap(({ state }) => (state.status === 'PAUSED' ? presentCalls(state).filter(isOpen) : []))
 
 const recordOf = ({ proposed }: Call, approvals: Situation['approvals']) =>
   proposed.approvalId && approvals.get(proposed.approvalId)
@@ -76,12 +92,11 @@ export type AnsweredCall = CallDecision & { readonly fingerprint: string | null 
 /** Reads the answers to the calls that wait for the requester; what is wrong with any of them is an issue. */
 export async function readAnswers(
   engine: Pick<Engine, 'agents' | 'settings'>,
-  { agentName }: RunRecord,
-  state: RunState,
+  tree: readonly PausedRun[],
   answers: readonly AnswerInput[],
   by: PrincipalId,
 ): Promise<ReadAnswers> {
-  const open = presentCalls(state).filter(isOpen)
+  const open = openCalls(tree)
   const seen = new Set<string>()
   const read = answers.map(async ({ callId, decision, note }, index): Promise<ReadAnswers> => {
     const path = ['answers', String(index)]
@@ -91,7 +106,7 @@ export async function readAnswers(
     if (!call || wrong !== null) return { decisions: [], issues: [{ path, message: wrong ?? '' }] }
     const { proposed } = call
     const checked = await readDecision(engine, decision, {
-      agentName,
+      agentName: tree.find(({ run }) => run.id === runIdOfCall(proposed.callId))?.run.agentName ?? '',
       toolName: proposed.toolName,
       kind: proposed.gate?.pause ?? 'CONFIRMATION',
       arguments: proposed.arguments,
@@ -146,9 +161,9 @@ function pendingError(
   return { __typename: 'ApprovalPendingError', message: `${parts.filter(Boolean).join('; ')}.`, run, pending, missing }
 }
 
-const answerError = (run: RunRecord, state: RunState): AnswerRequiredError => ({
+const answerError = (tree: Situation['tree']): AnswerRequiredError => ({
   __typename: 'AnswerRequiredError',
   message: 'The run waits for your answers: give one for each call under requirements.',
-  run,
-  requirements: requirements(run.id, state),
+  run: tree[0].run,
+  requirements: requirements(tree),
 })

@@ -3,16 +3,18 @@ import { maySeeRun, maySteerRun } from '../access/rules.ts'
 import { auditRecord } from '../approvals/approval.ts'
 import { resolutionWith } from '../approvals/resolution.ts'
 import type { Engine } from '../engine.ts'
-import { isRunId } from '../ids.ts'
-import type { ContinueRunInput } from '../inputs.ts'
+import { type ApprovalId, isRunId, type PrincipalId, type RunId, runIdOfCall } from '../ids.ts'
+import type { AnswerInput, ContinueRunInput } from '../inputs.ts'
 import { waitForRun } from '../live/wait-for-run.ts'
 import { type ContinueRunResult, forbidden, invalidInput, notFound } from '../results.ts'
-import type { ApprovalRecord } from '../store/records.ts'
-import { type AnsweredCall, planContinuation, readAnswers, stateError } from './answers.ts'
-import { presentCalls, type RunState } from './fold.ts'
+import type { ApprovalRecord, RunRecord } from '../store/records.ts'
+import type { Store } from '../store/store.ts'
+import { type AnsweredCall, type Continuation, planContinuation, readAnswers, stateError } from './answers.ts'
+import { presentCalls } from './fold.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
 import { approvalsOf, loadState } from './load.ts'
 import { heardFrom } from './next.ts'
+import { type PausedRun, pausedTree } from './paused-tree.ts'
 import { recordFor } from './propose.ts'
 import { checkWait } from './start.ts'
 
@@ -32,46 +34,96 @@ export async function continueRun(
   const issues = checkWait(input.waitMs)
   if (issues.length > 0) return invalidInput(...issues)
   const answers = input.answers ?? []
-  const planFor = async (state: RunState) => {
-    const approvals = await approvalsOf(store, state)
-    const read = await readAnswers(engine, run, state, answers, principal.id)
-    const present = { ...run, status: state.status, error: state.error }
-    return { approvals, plan: planContinuation({ run: present, state, approvals, given: answers.length, read }) }
-  }
-
-  // First without the lease: what is refused takes nothing from anybody.
-  const { plan: first } = await planFor(await loadState(store, run.id))
-  if (!first.ok) return first.error
-  const lease = await worker.take(run.id)
-  if (!lease) {
-    const present = (await store.runs.get(run.id)) ?? run
-    return stateError(present, present)
-  }
+  // First without leases: what is refused takes nothing from anybody.
+  const first = await planFor(engine, principal, answers, await readTree(store, run))
+  if (!first.plan.ok) return first.plan.error
+  const concerned = runsToWrite(first.plan)
+  const leases = await takeAll(engine, concerned)
+  if (!leases) return presentStateError(store, run)
+  let written = 0
   try {
-    const { approvals, plan } = await planFor(lease.state)
+    const { tree, approvals, plan } = await planFor(engine, principal, answers, await readTree(store, run, leases))
     if (!plan.ok) return plan.error
-    const heard = heardFrom(presentCalls(lease.state), approvals)
-    if (heard.decisions.length > 0)
-      lease.draft({ type: 'decided', decisions: [...heard.decisions] }, { heard: heard.approvals })
-    if (plan.answered.length > 0) {
-      const decisions = plan.answered.map(({ fingerprint: _, ...decision }) => decision)
-      lease.draft(
-        { type: 'answered', by: principal.id, decisions },
-        { propose: auditsOf(engine, lease, plan.answered) },
-      )
+    for (const { run: one } of tree) {
+      const lease = leases.get(one.id)
+      if (!lease) continue
+      draftContinuation(engine, lease, approvals, plan, principal.id)
+      await lease.flush()
+      written += 1
     }
-    if (plan.resume) lease.draft({ type: 'resumed' })
-    await lease.flush()
   } catch (error) {
     if (!(error instanceof LeaseLost)) throw error
-    const present = (await store.runs.get(run.id)) ?? run
-    return stateError(present, present)
+    if (written === 0) return presentStateError(store, run)
+    // What was written is an answer that counts; what was not still stands under requirements.
   } finally {
     // The worker goes on, or finds that the run waits (for others, or because nothing was applied) and lets go.
-    worker.adopt(lease)
+    for (const lease of leases.values()) worker.adopt(lease)
   }
-  const answer = await waitForRun({ store, hub }, lease.run, input.waitMs ?? 0, ({ status }) => status !== 'RUNNING')
+  const present = leases.get(run.id)?.run ?? (await store.runs.get(run.id)) ?? run
+  const answer = await waitForRun({ store, hub }, present, input.waitMs ?? 0, ({ status }) => status !== 'RUNNING')
   return { __typename: 'ContinueRunSuccess', run: answer }
+}
+
+type Tree = readonly [PausedRun, ...PausedRun[]]
+type Leases = ReadonlyMap<RunId, RunLease>
+type Plan = Extract<Continuation, { ok: true }>
+
+/** The run and the paused ones of agents it asked; those that are held here as their holder has them. */
+async function readTree(store: Store, run: RunRecord, leases: Leases = new Map()): Promise<Tree> {
+  const held = leases.get(run.id)
+  const state = held?.state ?? (await loadState(store, run.id))
+  const outer = { run: { ...(held?.run ?? run), status: state.status, error: state.error }, state }
+  const stateOf = async ({ id }: RunRecord) => leases.get(id)?.state ?? (await loadState(store, id))
+  const [, ...inner] = await pausedTree({ getMany: store.runs.getMany, stateOf }, outer)
+  return [outer, ...inner]
+}
+
+async function planFor(engine: Engine, principal: Principal, answers: readonly AnswerInput[], tree: Tree) {
+  const approvals = await approvalsOf(engine.store, ...tree.map(({ state }) => state))
+  const read = await readAnswers(engine, tree, answers, principal.id)
+  return { tree, approvals, plan: planContinuation({ tree, approvals, given: answers.length, read }) }
+}
+
+const runsToWrite = ({ answered, resume }: Plan): Set<RunId> =>
+  new Set([...answered.map(({ callId }) => runIdOfCall(callId)), ...resume])
+
+/** All of them, or none and null. */
+async function takeAll({ worker }: Engine, ids: ReadonlySet<RunId>): Promise<Leases | null> {
+  const leases = new Map<RunId, RunLease>()
+  // One after the other in the same order everywhere: of two who want the same, one has all.
+  for (const id of [...ids].sort()) {
+    const lease = await worker.take(id)
+    if (!lease) {
+      for (const taken of leases.values()) worker.adopt(taken)
+      return null
+    }
+    leases.set(id, lease)
+  }
+  return leases
+}
+
+function draftContinuation(
+  engine: Engine,
+  lease: RunLease,
+  approvals: ReadonlyMap<ApprovalId, ApprovalRecord>,
+  { answered, resume }: Plan,
+  by: PrincipalId,
+): void {
+  const { id } = lease.run
+  const heard = heardFrom(presentCalls(lease.state), approvals)
+  if (heard.decisions.length > 0)
+    lease.draft({ type: 'decided', decisions: [...heard.decisions] }, { heard: heard.approvals })
+  const own = answered.filter(({ callId }) => runIdOfCall(callId) === id)
+  if (own.length > 0) {
+    const decisions = own.map(({ fingerprint: _, ...decision }) => decision)
+    lease.draft({ type: 'answered', by, decisions }, { propose: auditsOf(engine, lease, own) })
+  }
+  if (resume.includes(id)) lease.draft({ type: 'resumed' })
+}
+
+async function presentStateError(store: Store, run: RunRecord) {
+  const present = (await store.runs.get(run.id)) ?? run
+  return stateError(present, present)
 }
 
 /** What is written down of the answers to calls of type AUDIT, in the step that journals them. */

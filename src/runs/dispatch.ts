@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { ToolExecutionOptions } from '@ai-sdk/provider-utils'
-import { type AgentTool, type Execute, execute } from '../agents/agent.ts'
+import { type Agent, type AgentTool, type Execute, execute } from '../agents/agent.ts'
 import { fingerprint } from '../approvals/fingerprint.ts'
 import { CountersignError } from '../errors.ts'
 import { type JsonObject, readJsonObject } from '../json.ts'
@@ -27,6 +27,8 @@ const grants = new WeakMap<Permit, Grant>()
 
 export type Admission =
   | { readonly verdict: 'admitted'; readonly permit: Permit }
+  /** The call is a run of this agent. */
+  | { readonly verdict: 'delegated'; readonly agent: Agent; readonly message: string }
   /** It was made elsewhere, and whoever decided said how it ended: nothing is made here. */
   | { readonly verdict: 'answered'; readonly outcome: CallOutcome }
   /** The call does not run; the model is told why and the run goes on. */
@@ -71,6 +73,10 @@ export async function admit(
   if (proposed.gate?.pause === 'EXTERNAL_EXECUTION') {
     const outcome = call.decision?.outcome
     return outcome ? { verdict: 'answered', outcome } : refused('nobody said how it ended')
+  }
+  if (tool.agent) {
+    const { message } = readJsonObject(argumentsOf(call))
+    return { verdict: 'delegated', agent: tool.agent, message: String(message) }
   }
   const enter = tool[execute]
   if (enter === null) return refused(`'${tool.name}' is executed elsewhere now`)

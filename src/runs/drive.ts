@@ -1,17 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
-import type { AgentTool } from '../agents/agent.ts'
+import type { Agent, AgentTool } from '../agents/agent.ts'
 import { expire } from '../approvals/resolve.ts'
 import type { Engine } from '../engine.ts'
 import { isUnavailable } from '../errors.ts'
-import type { ApprovalId, CallId } from '../ids.ts'
-import { type ApprovalRecord, isOver } from '../store/records.ts'
+import type { ApprovalId, CallId, RunId } from '../ids.ts'
+import { type ApprovalRecord, isOver, type RunRecord } from '../store/records.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
 import { type Call, isOpen, presentCalls } from './fold.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
-import { approvalsOf } from './load.ts'
-import { makeCall } from './make-call.ts'
+import { approvalsOf, childrenOf } from './load.ts'
+import { makeCall, outcomeOfRun } from './make-call.ts'
+import { childRun } from './new-run.ts'
 import { next } from './next.ts'
 import { createPrompts } from './prompts.ts'
 import { think } from './think.ts'
@@ -55,6 +56,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   const thinking = new AbortController()
   const calling = new AbortController()
   let approvals: ReadonlyMap<ApprovalId, ApprovalRecord> = new Map()
+  let children: ReadonlyMap<RunId, RunRecord> = new Map()
   let unseen = look
   let { fresh } = options
   let changed = Promise.withResolvers<void>()
@@ -88,12 +90,14 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     if (!fresh) await lease.refresh()
     fresh = false
     approvals = await approvalsOf(store, lease.state)
+    children = await childrenOf(store, lease.state)
+    if (!lease.run.gated && [...children.values()].some(({ gated }) => gated)) lease.bring({ gated: true })
   }
 
   /** Gives true when the lease was given up and false when there is more to do. */
   async function takeStep(): Promise<boolean> {
     const { cancelRequested, resumeMode } = lease.run
-    const step = next(lease.state, { cancelRequested, resumeMode, approvals, running, now: store.now() })
+    const step = next(lease.state, { cancelRequested, resumeMode, approvals, children, running, now: store.now() })
     switch (step.do) {
       case 'nothing':
         settleApprovals(lease, store.now())
@@ -104,6 +108,20 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       case 'abort-calls':
         abortAll('The run was cancelled.')
         await somethingChanges()
+        return false
+      case 'cancel-children':
+        await lease.flush()
+        for (const { id } of step.children) {
+          await store.runs.signal(id, { ...step.request, at: store.now() })
+          void engine.worker.wake(id)
+        }
+        // Each says when it is over. Should nobody be there to end one, it is tried again.
+        return giveUp(store.now() + settings.leaseMs)
+      case 'join':
+        for (const [{ proposed }, child] of step.ended) {
+          const outcome = outcomeOfRun(child, settings.limits.result)
+          lease.draft({ type: 'call-finished', callId: proposed.callId, outcome, modelOutput: null })
+        }
         return false
       case 'expire':
         for (const approval of step.approvals) await expire(engine, approval, store.now())
@@ -208,6 +226,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         lease.draft({ type: 'call-finished', callId, outcome: { error: admission.why }, modelOutput: null })
       else if (admission.verdict === 'answered')
         lease.draft({ type: 'call-finished', callId, outcome: admission.outcome, modelOutput: null })
+      else if (admission.verdict === 'delegated') delegate(callId, admission)
       else if (tool) admitted.push({ call, tool, permit: admission.permit })
     }
     for (const { call } of admitted) lease.draft({ type: 'call-started', callId: call.proposed.callId })
@@ -215,12 +234,20 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     if (lease.run.cancelRequested) {
       // It was committed before these calls were on record, so it wins: none of them is entered.
       const { by } = lease.run.cancelRequested
-      lease.draft({ type: 'decided', decisions: admitted.map(({ call }) => cancelledCall(call, by)) })
+      if (admitted.length > 0)
+        lease.draft({ type: 'decided', decisions: admitted.map(({ call }) => cancelledCall(call, by)) })
       return false
     }
     for (const { call, tool, permit } of admitted)
       inBackground(perform(call, tool, permit, prompt), call.proposed.callId)
     return false
+  }
+
+  /** The run of the agent begins with the entry that says so. */
+  function delegate(callId: CallId, { agent, message }: { agent: Agent; message: string }) {
+    const child = childRun(lease.run, callId, agent, message, store.now())
+    children = new Map(children).set(child.run.id, child.run)
+    lease.draft({ type: 'child-started', callId, childId: child.run.id }, { start: [child] })
   }
 
   async function perform(call: Call, tool: AgentTool, permit: Permit, prompt: LanguageModelV4Prompt): Promise<void> {

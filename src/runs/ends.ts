@@ -1,7 +1,7 @@
 import { resolutionWith } from '../approvals/resolution.ts'
 import type { PrincipalId } from '../ids.ts'
 import type { CancelRequest, FailureCode, Resolution } from '../store/records.ts'
-import type { Call } from './fold.ts'
+import { type Call, openChildren } from './fold.ts'
 import type { CallDecision, EntryBody } from './journal.ts'
 import type { RunLease } from './lease.ts'
 
@@ -9,8 +9,12 @@ type Ending = Extract<EntryBody, { type: 'completed' | 'failed' | 'cancelled' }>
 
 /** Drafts a run's last entry, and with it {@link settleApprovals}: one that completes has nothing open. */
 export function endRun(lease: RunLease, now: number, ending: Ending): void {
+  // An agent that was asked has nobody left to answer.
+  const children = openChildren(lease.state)
   lease.draft(ending)
   if (ending.type !== 'completed') settleApprovals(lease, now)
+  const cancel = { by: lease.run.requestedBy, at: now, reason: 'The run that asked for it is over.' }
+  if (children.length > 0) lease.bring({ signal: children.map((id) => ({ id, cancel })) })
 }
 
 /** However a run ends, none of its approvals stays PENDING, and none is left to be heard. By run, since its journal may be broken. */

@@ -1,4 +1,4 @@
-import type { CallId, PrincipalId } from '../ids.ts'
+import type { CallId, PrincipalId, RunId } from '../ids.ts'
 import { byteLength, type JsonText, mergeObjects, sha256 } from '../json.ts'
 import type { HistoryRef, RunFailure, RunStatus } from '../store/records.ts'
 import type { CallDecision, CallOutcome, Entry, EntryOf, ProposedCall } from './journal.ts'
@@ -34,6 +34,8 @@ export type Call = {
   readonly proposedAt: number
   readonly decision: CallDecision | null
   readonly startedAt: number | null
+  /** The run that it began, for a call of an agent. */
+  readonly childId: RunId | null
   readonly finishedAt: number | null
   readonly outcome: CallOutcome | null
   readonly modelOutput: string | null
@@ -88,7 +90,7 @@ function change(state: RunState, entry: Entry): Partial<RunState> {
         }),
       }
     case 'child-started':
-      return {}
+      return { turns: updateCall(state.turns, entry.callId, { startedAt: entry.at, childId: entry.childId }) }
     case 'completed':
       return { status: 'COMPLETED', output: entry.output, finishedAt: entry.at }
     case 'failed':
@@ -107,6 +109,7 @@ function propose(turns: readonly Turn[], entry: EntryOf<'proposed'>): readonly T
       proposedAt: entry.at,
       decision: null,
       startedAt: null,
+      childId: null,
       finishedAt: proposed.invalid === null ? null : entry.at,
       outcome: proposed.invalid === null ? null : { error: proposed.invalid },
       modelOutput: null,
@@ -127,7 +130,7 @@ function updateCall(turns: readonly Turn[], id: CallId, changed: Partial<Call>):
 }
 
 /** The calls of the model's last answer. */
-export const presentCalls = (state: RunState): readonly Call[] => state.turns.at(-1)?.calls ?? []
+export const presentCalls = (state: Pick<RunState, 'turns'>): readonly Call[] => state.turns.at(-1)?.calls ?? []
 
 /** A call that waits for a person's word. */
 export const isOpen = (call: Call): boolean =>
@@ -137,8 +140,12 @@ export const isOpen = (call: Call): boolean =>
 export const isSettled = (call: Call): boolean =>
   call.outcome !== null || (call.decision !== null && call.decision.verdict !== 'APPROVED')
 
-/** A call that was recorded as started, and whose end is not on record. */
-export const isUnderWay = (call: Call): boolean => call.startedAt !== null && !isSettled(call)
+/** A call that was recorded as started here, and whose end is not on record. */
+export const isUnderWay = (call: Call): boolean => call.startedAt !== null && call.childId === null && !isSettled(call)
+
+/** The runs that calls of the last answer began, and whose ends are not on record. */
+export const openChildren = (state: Pick<RunState, 'turns'>): readonly RunId[] =>
+  presentCalls(state).flatMap((call) => (call.childId !== null && !isSettled(call) ? [call.childId] : []))
 
 /** The arguments a call runs with: as proposed or as its approver edited them, completed by what a person filled in. */
 export function argumentsOf({ proposed, decision }: Call): JsonText {

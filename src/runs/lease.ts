@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { isUnavailable } from '../errors.ts'
-import type { ApprovalId } from '../ids.ts'
+import type { ApprovalId, RunId } from '../ids.ts'
 import {
   type ApprovalRecord,
   type EntryRecord,
@@ -11,7 +11,7 @@ import {
   type RunHead,
   type RunRecord,
 } from '../store/records.ts'
-import type { NewLease, Step, Store } from '../store/store.ts'
+import type { NewLease, NewRun, RunSignal, Step, Store } from '../store/store.ts'
 import { fold, type RunState } from './fold.ts'
 import { type Entry, type EntryBody, readEntry, writeEntry } from './journal.ts'
 
@@ -51,6 +51,10 @@ export type Drafted = {
   readonly propose?: readonly ApprovalRecord[]
   readonly heard?: readonly ApprovalId[]
   readonly cancelPending?: Resolution
+  /** The run of an agent that it asked has approvals: whoever decides them sees this run too. */
+  readonly gated?: boolean
+  readonly start?: readonly NewRun[]
+  readonly signal?: readonly RunSignal[]
 }
 
 /** Of the lease: so much earlier its holder lets go, should others' clocks be ahead of its own. */
@@ -82,9 +86,12 @@ type Held = {
   readonly leaseMs: number
   /** `performance.now()` from before the lease was asked for. */
   readonly heldSince: number
+  /** Other runs have something to look at, as is written in them: so that it need not wait for a sweep. */
+  readonly wake: (id: RunId) => void
 }
 
-export function holdLease(claimed: RunRecord, loaded: RunState, { store, log, leaseMs, heldSince }: Held): RunLease {
+export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): RunLease {
+  const { store, log, leaseMs, heldSince, wake } = held
   let run = claimed
   let state = loaded
   let draft: { entries: EntryRecord[]; brings: Drafted[]; from: number } = { entries: [], brings: [], from: loaded.seq }
@@ -137,6 +144,10 @@ export function holdLease(claimed: RunRecord, loaded: RunState, { store, log, le
     if (entries.length === 0 && brings.length === 0 && !release) return false
     const over = isOver(state.status)
     const head = headOf(run, state, brings, store.now())
+    const start = brings.flatMap(({ start }) => start ?? [])
+    // Whoever asked for this run hears of its pauses and of its end by the step that writes them.
+    const heedful = run.parent !== null && run.status !== state.status ? [{ id: run.parent.runId, cancel: null }] : []
+    const signal = [...heedful, ...brings.flatMap(({ signal }) => signal ?? [])]
     const cancelPending = brings.find(({ cancelPending }) => cancelPending)?.cancelPending ?? null
     run = await write({
       runId: run.id,
@@ -146,10 +157,14 @@ export function holdLease(claimed: RunRecord, loaded: RunState, { store, log, le
       head,
       propose: brings.flatMap(({ propose }) => propose ?? []),
       heard: brings.flatMap(({ heard }) => heard ?? []),
+      start,
+      signal,
       // A run that never had an approval has none to look for.
       cancelPending: head.gated ? cancelPending : null,
       release: over ? { signals: signalsSeen, due: null } : release ? { signals: signalsSeen, due: release.due } : null,
     })
+    for (const { run } of start) wake(run.id)
+    for (const { id } of signal) wake(id)
     return run.lease === null
   }
 
@@ -198,6 +213,6 @@ export function holdLease(claimed: RunRecord, loaded: RunState, { store, log, le
 
 function headOf(run: RunRecord, state: RunState, drafted: readonly Drafted[], now: number): RunHead {
   const { status, output, error, finishedAt } = state
-  const gated = run.gated || drafted.some(({ propose }) => propose && propose.length > 0)
+  const gated = run.gated || drafted.some(({ propose, gated }) => gated || (propose && propose.length > 0))
   return { status, output, error, finishedAt, updatedAt: now, gated }
 }

@@ -3,7 +3,7 @@ import type { ApprovalId, RunId } from '../ids.ts'
 import { sha256 } from '../json.ts'
 import { type ApprovalRecord, isOver, type RunRecord } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
-import { emptyState, fold, isForApprover, isOpen, presentCalls, type RunState } from './fold.ts'
+import { emptyState, fold, isForApprover, isOpen, openChildren, presentCalls, type RunState } from './fold.ts'
 import { readEntries } from './journal.ts'
 
 const pageSize = 500
@@ -26,12 +26,23 @@ export async function loadState(store: Store, runId: RunId, upTo = Number.MAX_SA
 /** The records of the open calls that an approver decides, as they are now. */
 export async function approvalsOf(
   { approvals }: Pick<Store, 'approvals'>,
-  state: RunState,
+  ...states: readonly RunState[]
 ): Promise<ReadonlyMap<ApprovalId, ApprovalRecord>> {
-  const ids = presentCalls(state)
+  const ids = states
+    .flatMap(presentCalls)
     .filter((call) => isOpen(call) && isForApprover(call))
     .flatMap(({ proposed }) => proposed.approvalId ?? [])
   const records = ids.length > 0 ? await approvals.getMany(ids) : []
+  return new Map(records.map((record) => [record.id, record]))
+}
+
+/** The runs of agents that the calls of this one began and that are not on record as over, as they are now. */
+export async function childrenOf(
+  { runs }: Pick<Store, 'runs'>,
+  state: RunState,
+): Promise<ReadonlyMap<RunId, RunRecord>> {
+  const ids = openChildren(state)
+  const records = ids.length > 0 ? await runs.getMany(ids) : []
   return new Map(records.map((record) => [record.id, record]))
 }
 

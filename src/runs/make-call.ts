@@ -1,5 +1,6 @@
 import type { AgentTool } from '../agents/agent.ts'
 import { byteLength, isJsonObject, type JsonText, type JsonValue, readJsonObject, toJson, toJsonText } from '../json.ts'
+import type { RunRecord } from '../store/records.ts'
 import { argumentsOf, type Call } from './fold.ts'
 import type { CallOutcome, EntryOf } from './journal.ts'
 import { orAborted } from './or-aborted.ts'
@@ -27,6 +28,16 @@ export async function makeCall(
     ...finished,
     outcome,
     modelOutput: 'result' in outcome ? await wordsFor(call, tool, result, limit, abortSignal) : null,
+  }
+}
+
+/** What a call of an agent gives: its last word, or why there is none. Null for a run that is gone. */
+export function outcomeOfRun(run: RunRecord | null, limit: number): CallOutcome {
+  if (run === null) return { error: 'The run of the agent is gone.' }
+  if (run.status === 'COMPLETED') return recorded(run.output ?? '', limit)
+  return {
+    error:
+      run.status === 'CANCELLED' ? 'The run of the agent was cancelled.' : `The agent failed: ${run.error?.message}`,
   }
 }
 

@@ -1,5 +1,5 @@
-import type { ApprovalId, CallId } from '../ids.ts'
-import type { ApprovalRecord, CancelRequest, ResumeMode } from '../store/records.ts'
+import type { ApprovalId, CallId, RunId } from '../ids.ts'
+import type { ApprovalRecord, CancelRequest, ResumeMode, RunRecord } from '../store/records.ts'
 import { isOver } from '../store/records.ts'
 import { type Call, isForApprover, isOpen, isSettled, isUnderWay, presentCalls, type RunState } from './fold.ts'
 import type { CallDecision } from './journal.ts'
@@ -10,6 +10,8 @@ export type Surroundings = {
   readonly resumeMode: ResumeMode
   /** The records of the open calls that have one, as just read; one that is not there is missing. */
   readonly approvals: ReadonlyMap<ApprovalId, ApprovalRecord>
+  /** The runs that calls of agents began and that are not on record as over, as just read; one that is not there is missing. */
+  readonly children: ReadonlyMap<RunId, RunRecord>
   /** What this process has under way: calls, or the model's. */
   readonly running: ReadonlySet<CallId | 'model'>
   readonly now: number
@@ -21,6 +23,10 @@ export type NextStep =
   | { readonly do: 'cancel'; readonly request: CancelRequest }
   /** The cancel waits for the calls that are being made: tell them to stop. */
   | { readonly do: 'abort-calls' }
+  /** The cancel waits for the runs of agents that this one asked: cancel them. */
+  | { readonly do: 'cancel-children'; readonly children: readonly RunRecord[]; readonly request: CancelRequest }
+  /** Runs of agents are over: their last words are the results of these calls. A run that is gone is null. */
+  | { readonly do: 'join'; readonly ended: readonly (readonly [Call, RunRecord | null])[] }
   | { readonly do: 'expire'; readonly approvals: readonly ApprovalRecord[] }
   | { readonly do: 'hear'; readonly decisions: readonly CallDecision[]; readonly approvals: readonly ApprovalId[] }
   | { readonly do: 'fail-unknown'; readonly calls: readonly Call[] }
@@ -32,7 +38,7 @@ export type NextStep =
   | { readonly do: 'pause' }
   /** Something is under way here: wait for it, or for a signal. */
   | { readonly do: 'wait-here' }
-  /** A person must speak: give up the lease. */
+  /** A person must speak, or the run of an agent must come to its end: give up the lease. */
   | { readonly do: 'wait-outside' }
 
 /** The rules of a run, all of them: what follows from its journal and its surroundings. */
@@ -41,11 +47,27 @@ export function next(state: RunState, around: Surroundings): NextStep {
   const calls = presentCalls(state)
   const lost = calls.filter((call) => isUnderWay(call) && !around.running.has(call.proposed.callId))
   if (lost.length > 0) return { do: 'fail-unknown', calls: lost }
-  if (around.cancelRequested) {
-    return around.running.size > 0 ? { do: 'abort-calls' } : { do: 'cancel', request: around.cancelRequested }
-  }
-  return hear(calls, around) ?? goOn(state, calls, around)
+  if (around.cancelRequested) return cancel(calls, around, around.cancelRequested)
+  return hear(calls, around) ?? join(calls, around) ?? goOn(state, calls, around)
 }
+
+function cancel(calls: readonly Call[], around: Surroundings, request: CancelRequest): NextStep {
+  if (around.running.size > 0) return { do: 'abort-calls' }
+  const children = openRuns(calls, around).flatMap(([, child]) => (child && !isOver(child.status) ? [child] : []))
+  if (children.length > 0) return { do: 'cancel-children', children, request }
+  return join(calls, around) ?? { do: 'cancel', request }
+}
+
+function join(calls: readonly Call[], around: Surroundings): NextStep | null {
+  const ended = openRuns(calls, around).filter(([, child]) => child === null || isOver(child.status))
+  return ended.length > 0 ? { do: 'join', ended } : null
+}
+
+/** The calls of agents whose ends are not on record, each with its run. */
+const openRuns = (calls: readonly Call[], { children }: Surroundings): (readonly [Call, RunRecord | null])[] =>
+  calls.flatMap((call) =>
+    call.childId !== null && !isSettled(call) ? [[call, children.get(call.childId) ?? null] as const] : [],
+  )
 
 function hear(calls: readonly Call[], { approvals, now }: Surroundings): NextStep | null {
   const records = recordsOf(calls, approvals).map(([, record]) => record)
@@ -90,7 +112,12 @@ function goOn(state: RunState, calls: readonly Call[], around: Surroundings): Ne
   const ready = calls.filter((call) => !isSettled(call) && call.startedAt === null && mayRun(call))
   if (ready.length > 0) return { do: 'dispatch', calls: ready, resume }
   if (around.running.size > 0) return { do: 'wait-here' }
-  if (!released && !resume) return state.status === 'PAUSED' ? { do: 'wait-outside' } : { do: 'pause' }
+  const inner = openRuns(calls, around).map(([, child]) => child)
+  const waits = (!released && !resume) || inner.some((child) => child?.status === 'PAUSED')
+  const works = inner.some((child) => child?.status === 'RUNNING')
+  if (state.status === 'PAUSED') return { do: waits ? 'wait-outside' : 'resume' }
+  if (works) return { do: 'wait-outside' }
+  if (waits) return { do: 'pause' }
   if (resume) return { do: 'resume' }
   const turn = state.turns.at(-1)
   return turn && calls.length === 0 ? { do: 'complete', output: turn.text ?? '' } : { do: 'call-model' }

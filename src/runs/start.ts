@@ -9,10 +9,7 @@ import type { StartRunInput } from '../inputs.ts'
 import { byteLength, isJsonObject, type JsonText, sha256, toJsonText } from '../json.ts'
 import { waitForRun } from '../live/wait-for-run.ts'
 import { forbidden, invalidInput, notFound, type StartRunResult } from '../results.ts'
-import type { HistoryRef, RunRecord } from '../store/records.ts'
-import { emptyState, fold } from './fold.ts'
-import { writeEntry } from './journal.ts'
-import { entryAfter } from './lease.ts'
+import { newRun } from './new-run.ts'
 
 export const longestWait = 30_000
 /** How many earlier runs of a session the model is shown. */
@@ -21,12 +18,12 @@ const longestMetadata = 64 * 1024
 
 /** Starts a run, in one transaction with its first entry; with `waitMs`, answers as soon as it is paused or over, or the wait is up. */
 export async function startRun(engine: Engine, principal: Principal, input: StartRunInput): Promise<StartRunResult> {
-  const { store, hub, worker, agents, settings } = engine
+  const { store, hub, worker, agents, offered, settings } = engine
   if (!mayStartRuns(principal)) return forbidden('Only a REQUESTER or an ADMIN can start runs.')
-  const agent = agents.get(input.agentName)
+  const agent = offered.has(input.agentName) ? agents.get(input.agentName) : undefined
   if (!agent)
     return notFound(
-      `agent as '${String(input.agentName).slice(0, 100)}'. The agents are: ${[...agents.keys()].join(', ') || 'none'}`,
+      `agent as '${String(input.agentName).slice(0, 100)}'. The agents are: ${[...offered].join(', ') || 'none'}`,
     )
   const { metadata, issues } = checkStart(input, settings.limits.message)
   if (issues.length > 0) return invalidInput(...issues)
@@ -40,8 +37,7 @@ export async function startRun(engine: Engine, principal: Principal, input: Star
   if (history === null) return notFound('session')
 
   const reservation = worker.reserve()
-  const run: RunRecord = {
-    v: 1,
+  const asked = {
     id,
     tenant: principal.tenant,
     agentName: agent.name,
@@ -51,23 +47,12 @@ export async function startRun(engine: Engine, principal: Principal, input: Star
     message: input.message,
     metadata,
     inputHash: key === null ? null : hashOf(input, metadata),
-    createdAt: now,
-    status: 'RUNNING',
-    output: null,
-    error: null,
-    updatedAt: now,
-    finishedAt: null,
-    gated: false,
-    seq: 1,
-    fence: reservation ? 1 : 0,
-    lease: reservation ? { owner: reservation.lease.owner, until: reservation.lease.until } : null,
-    signals: 0,
-    due: reservation ? null : now,
-    cancelRequested: null,
+    parent: null,
+    path: [agent.name],
   }
-  const started = startedEntry(run, history)
+  const { run, started, state } = newRun(asked, { now, lease: reservation?.lease ?? null, history })
   try {
-    const [created] = await Promise.all([store.runs.create(run, writeEntry(started)), rememberName(engine, principal)])
+    const [created] = await Promise.all([store.runs.create(run, started), rememberName(engine, principal)])
     if (created.outcome === 'session-taken') {
       reservation?.drop()
       return notFound('session')
@@ -82,7 +67,7 @@ export async function startRun(engine: Engine, principal: Principal, input: Star
         }
       }
     } else {
-      reservation?.adopt(created.run, fold(emptyState, [started], writeEntry(started).text))
+      reservation?.adopt(created.run, state)
     }
     const answer = await waitForRun(
       { store, hub },
@@ -99,16 +84,6 @@ export async function startRun(engine: Engine, principal: Principal, input: Star
     throw error
   }
 }
-
-const startedEntry = (run: RunRecord, history: readonly HistoryRef[]) =>
-  entryAfter({ seq: 0, hash: '' }, run, run.createdAt, {
-    type: 'started',
-    tenant: run.tenant,
-    agentName: run.agentName,
-    requestedBy: run.requestedBy,
-    message: run.message,
-    history: [...history],
-  })
 
 /** What the caller asked for, not what was filled in; how long they wait is no part of it. */
 const hashOf = ({ agentName, message, sessionId, resumeMode }: StartRunInput, metadata: JsonText | null): string =>

@@ -2,9 +2,10 @@ import { noAnswer } from '../approvals/approval.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
 import type { JsonText } from '../json.ts'
 import { type JsonObject, type JsonValue, readJson, readJsonObject } from '../json.ts'
-import type { ApprovalType, PauseKind, RunStatus } from '../store/records.ts'
+import type { ApprovalType, PauseKind, RunRecord, RunStatus } from '../store/records.ts'
 import { isOver } from '../store/records.ts'
 import { argumentsOf, type Call, isForApprover, isOpen, presentCalls, type RunState } from './fold.ts'
+import type { PausedRun } from './paused-tree.ts'
 
 export const toolCallStatuses = [
   'WAITING',
@@ -28,6 +29,8 @@ export type ToolCall = {
   readonly result: JsonText | null
   readonly error: string | null
   readonly approvalId: ApprovalId | null
+  /** The run that it began, for a call of an agent. */
+  readonly childId: RunId | null
   readonly startedAt: number | null
   readonly finishedAt: number | null
 }
@@ -35,6 +38,8 @@ export type ToolCall = {
 /** Something the run waits for a person to say. */
 export type Requirement = {
   readonly callId: CallId
+  /** The agents from the outermost run's to the one that asked for the call. */
+  readonly path: readonly string[]
   readonly kind: PauseKind
   /** Who decides: this, and never the absence of an approval. */
   readonly decider: 'REQUESTER' | 'APPROVER'
@@ -55,15 +60,18 @@ export function toolCall(runId: RunId, run: RunStatus, call: Call): ToolCall {
     result: outcome && 'result' in outcome ? outcome.result : null,
     error: outcome && 'error' in outcome ? outcome.error : null,
     approvalId: proposed.approvalId,
+    childId: call.childId,
     startedAt: call.startedAt,
     finishedAt: call.finishedAt,
   }
 }
 
-function statusOf(run: RunStatus, { outcome, decision, startedAt }: Call): ToolCallStatus {
+function statusOf(run: RunStatus, { outcome, decision, startedAt, childId }: Call): ToolCallStatus {
   if (outcome) return 'result' in outcome ? 'SUCCEEDED' : 'FAILED'
   if (decision && decision.verdict !== 'APPROVED') return decision.verdict
-  if (startedAt !== null) return isOver(run) ? 'UNKNOWN' : 'RUNNING'
+  if (startedAt !== null && !isOver(run)) return 'RUNNING'
+  // How the run of an agent ended says that run.
+  if (startedAt !== null && childId === null) return 'UNKNOWN'
   return isOver(run) ? 'CANCELLED' : 'WAITING'
 }
 
@@ -71,18 +79,21 @@ function statusOf(run: RunStatus, { outcome, decision, startedAt }: Call): ToolC
 export const toolCalls = (runId: RunId, state: RunState): ToolCall[] =>
   state.turns.flatMap(({ calls }) => calls.map((call) => toolCall(runId, state.status, call)))
 
-/** What a run waits for now: nothing unless it is paused. */
-export const requirements = (runId: RunId, state: RunState): Requirement[] =>
-  state.status !== 'PAUSED'
-    ? []
-    : presentCalls(state)
-        .filter(isOpen)
-        .map((call) => requirement(runId, state.status, call))
+/** What a run waits for now, itself and in the agents it asked (see `pausedTree`): nothing unless it is paused. */
+export const requirements = (tree: readonly PausedRun[]): Requirement[] =>
+  tree.flatMap(({ run, state }) =>
+    state.status !== 'PAUSED'
+      ? []
+      : presentCalls(state)
+          .filter(isOpen)
+          .map((call) => requirement(run, state.status, call)),
+  )
 
-function requirement(runId: RunId, status: RunStatus, call: Call): Requirement {
+function requirement({ id: runId, path }: RunRecord, status: RunStatus, call: Call): Requirement {
   const { callId, gate, approvalId, answerSchema } = call.proposed
   return {
     callId,
+    path,
     kind: gate?.pause ?? 'CONFIRMATION',
     decider: isForApprover(call) ? 'APPROVER' : 'REQUESTER',
     approvalType: gate?.approval ?? null,

@@ -63,6 +63,7 @@ export function createWorker(engine: WorkerEngine): Worker {
   const background = new Set<Promise<unknown>>()
 
   const drives = () => [...active.values()].filter((working) => 'poke' in working)
+  const holding = { store, log, leaseMs: settings.leaseMs, wake: (id: RunId) => void wake(id) }
   const hasRoom = (extra = 0) => active.size + reserved < settings.maxConcurrentRuns + extra && !stopping.signal.aborted
 
   function wake(id: RunId): Promise<RunRecord | null> {
@@ -103,7 +104,7 @@ export function createWorker(engine: WorkerEngine): Worker {
 
   /** The lease of a claimed run, with its journal; while the store does not answer it is asked again, as long as the lease lasts. */
   async function hold(run: RunRecord, heldSince: number): Promise<RunLease> {
-    const held = { store, log, leaseMs: settings.leaseMs, heldSince }
+    const held = { ...holding, heldSince }
     for (;;) {
       try {
         return holdLease(run, await loadOrBreak(store, run), held)
@@ -249,7 +250,7 @@ export function createWorker(engine: WorkerEngine): Worker {
         lease: newLease(store, owner, settings.leaseMs),
         adopt(run, state) {
           close()
-          go(holdLease(run, state, { store, log, leaseMs: settings.leaseMs, heldSince }), false)
+          go(holdLease(run, state, { ...holding, heldSince }), false)
         },
         drop: close,
       }

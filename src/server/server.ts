@@ -83,6 +83,7 @@ export type Server = AsyncDisposable & {
 export function createServer(options: ServerOptions): Server {
   const { database = defaultDatabaseUrl, authenticate, logger: log = createLog('info') } = options
   const agents = agentsByName(options.agents)
+  const offered = new Set(options.agents.map(({ name }) => name))
   const { graceMs, ...settings } = settingsOf(options)
   checkDatabase(database)
 
@@ -131,13 +132,13 @@ export function createServer(options: ServerOptions): Server {
     await using opened = new AsyncDisposableStack()
     const store = opened.use(await openStore(database))
     const hub = opened.use(createHub(store, endWaits.signal))
-    const worker = createWorker({ store, hub, agents, settings, log })
+    const worker = createWorker({ store, hub, agents, offered, settings, log })
     // Less than what `shutDown` waits for, so that the database is closed as well.
     opened.defer(() => worker.stop(graceMs * 0.4))
     await worker.start()
     resources.use(opened.move())
-    engine = { store, hub, worker, agents, settings, log }
-    log.info({ database: store.description, agents: [...agents.keys()] }, 'started')
+    engine = { store, hub, worker, agents, offered, settings, log }
+    log.info({ database: store.description, agents: [...offered] }, 'started')
   })
 
   const server: Server = {

@@ -43,7 +43,12 @@ export type RunRecord = RunHead & {
   readonly tenant: string
   readonly agentName: string
   readonly sessionId: string
+  /** Whoever started it, or the outermost of the runs that asked for it. */
   readonly requestedBy: PrincipalId
+  /** The call of another run that began it, for an agent that is another's tool; null for a run that somebody started. */
+  readonly parent: { readonly runId: RunId; readonly callId: CallId } | null
+  /** The agents from the outermost run's to its own, by name. */
+  readonly path: readonly string[]
   readonly resumeMode: ResumeMode
   readonly message: string
   readonly metadata: JsonText | null
@@ -118,6 +123,8 @@ export type ApprovalRecord = {
   readonly runId: RunId
   readonly callId: CallId
   readonly agentName: string
+  /** Its run's. */
+  readonly path: readonly string[]
   readonly toolName: string
   readonly toolDescription: string | null
   readonly inputSchema: JsonText

@@ -64,6 +64,8 @@ export interface RunStore {
   /** One transaction that writes all of a step or nothing. A step without entries is no news of its run. */
   step(step: Step): Promise<StepResult>
   get(id: RunId): Promise<RunRecord | null>
+  /** In no particular order; ids that are not there are left out. */
+  getMany(ids: readonly RunId[]): Promise<RunRecord[]>
   list(filter: RunFilter, order: RunOrder, page: Page): Promise<RunRecord[]>
   /** Counts up to `limit`. */
   count(filter: RunFilter, limit: number): Promise<number>
@@ -87,6 +89,10 @@ export type Step = {
   readonly entries: readonly EntryRecord[]
   readonly head: RunHead
   readonly propose: readonly ApprovalRecord[]
+  /** Runs of agents that these entries begin, each with its first entry; their sessions are their requester's. */
+  readonly start: readonly NewRun[]
+  /** Runs to be woken, as {@link RunStore.signal} does it: unknown ids are passed over. */
+  readonly signal: readonly RunSignal[]
   /** Approvals whose decision these entries journal: their `unheard` mark is cleared (no new revision). */
   readonly heard: readonly ApprovalId[]
   /** The run is over: every approval of it that is still PENDING gets this resolution, by the rules of {@link ApprovalStore.decide}, and none is `unheard` any more. */
@@ -94,6 +100,8 @@ export type Step = {
   /** Gives up the lease in the same transaction, if no signal came since the holder last looked; `due` is when to look again. Null keeps it. */
   readonly release: Release | null
 }
+export type NewRun = { readonly run: RunRecord; readonly started: EntryRecord }
+export type RunSignal = { readonly id: RunId; readonly cancel: CancelRequest | null }
 export type Release = { readonly signals: number; readonly due: number | null }
 /** `run` is the record after the step; its lease is null when it was released. Null: not the holder any more, nothing was written. */
 export type StepResult = RunRecord | null

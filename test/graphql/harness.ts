@@ -55,6 +55,7 @@ export async function openHarness(settings: Partial<Engine['settings']> = {}): P
     store: scene.store,
     hub: scene.hub,
     agents: new Map([[support.name, support]]),
+    offered: new Set([support.name]),
     settings: { ...defaultSettings, ...settings },
     log: pino({ enabled: false }),
   }

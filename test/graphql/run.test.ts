@@ -198,7 +198,7 @@ describe('reading together', () => {
       }
     const counting = {
       ...store,
-      runs: { ...store.runs, get: counted('run', store.runs.get) },
+      runs: { ...store.runs, getMany: counted('run', store.runs.getMany) },
       journal: { read: counted('journal', store.journal.read) },
       principals: { ...store.principals, getMany: counted('principals', store.principals.getMany) },
     }

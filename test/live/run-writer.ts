@@ -26,6 +26,8 @@ export async function startRun(store: Store, of: Partial<RunRecord> = {}): Promi
     agentName: 'support',
     sessionId: `session of ${id}`,
     requestedBy: requester.id,
+    parent: null,
+    path: ['support'],
     resumeMode: 'AUTOMATIC',
     message: 'Hello',
     metadata: null,
@@ -80,7 +82,7 @@ export async function startRun(store: Store, of: Partial<RunRecord> = {}): Promi
     const { records, after } = entriesOf(bodies)
     const { status, output, error, finishedAt } = after
     const head = { status, output, error, finishedAt, updatedAt: store.now(), gated: run.gated || propose.length > 0 }
-    const rest = { heard: [], cancelPending: null, release: null }
+    const rest = { start: [], signal: [], heard: [], cancelPending: null, release: null }
     const written = await store.runs.step({
       runId: id,
       fence: run.fence,
@@ -132,6 +134,7 @@ export function pendingApproval(
     runId: run.id,
     callId: call,
     agentName: run.agentName,
+    path: [run.agentName],
     toolName: 'delete_user_data',
     toolDescription: null,
     inputSchema: toJsonText({ type: 'object' }),

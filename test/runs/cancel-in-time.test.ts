@@ -37,15 +37,15 @@ async function approved(isIt: (method: string, args: readonly unknown[]) => bool
   return { shop, id, made, approval, [Symbol.asyncDispose]: () => shop[Symbol.asyncDispose]() }
 }
 type Happens = (call: () => Promise<unknown>, shop: Workplace, id: RunId) => Promise<unknown>
-const isGate = (method: string) => method === 'approvals.get'
+const readsApprovals = (method: string) => method === 'approvals.getMany'
 const startsCalls = (method: string, args: readonly unknown[]) =>
   method === 'runs.step' && (args[0] as Step).entries.some((entry) => readEntry(entry).type === 'call-started')
 const cancel = () => ({ by: rita.id, at: Date.now(), reason: null })
 
 describe('a cancel that commits before the call is on record wins: the tool is not entered', () => {
-  test('while the gate reads the approval', async () => {
+  test('while the approval is read that the gate goes by', async () => {
     const cancelling = Promise.withResolvers<CancelRunResult>()
-    await using scene = await approved(isGate, async (call, { engine, store }, id) => {
+    await using scene = await approved(readsApprovals, async (call, { engine, store }, id) => {
       const record = await call()
       cancelling.resolve(cancelRun(engine, rita, { runId: id }))
       while (!(await store.runs.get(id))?.cancelRequested) await turns(1)

@@ -72,6 +72,6 @@ async function keep(store: Store, record: ApprovalRecord) {
   await store.runs.create(run, entry)
   const { status, output, error, updatedAt, finishedAt } = run
   const head = { status, output, error, updatedAt, finishedAt, gated: true }
-  const nothing = { entries: [], heard: [], cancelPending: null, release: null }
+  const nothing = { entries: [], start: [], signal: [], heard: [], cancelPending: null, release: null }
   await store.runs.step({ runId: run.id, fence: 1, seq: 1, head, propose: [record], ...nothing })
 }

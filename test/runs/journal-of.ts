@@ -115,6 +115,7 @@ export function approvalFor(call: ProposedCall, status: ApprovalRecord['status']
     runId,
     callId: call.callId,
     agentName: 'agent',
+    path: ['agent'],
     toolName: call.toolName,
     toolDescription: null,
     inputSchema: toJsonText({}),
@@ -152,9 +153,12 @@ export const resolution = (status: Resolution['status'], more: Partial<Resolutio
 
 /** Nothing under way, nothing asked for. */
 export function around(
-  changes: Partial<Omit<Surroundings, 'approvals'>> & { approvals?: ApprovalRecord[] } = {},
+  changes: Partial<Omit<Surroundings, 'approvals' | 'children'>> & {
+    approvals?: ApprovalRecord[]
+    children?: RunRecord[]
+  } = {},
 ): Surroundings {
-  const { approvals = [], ...rest } = changes
+  const { approvals = [], children = [], ...rest } = changes
   return {
     cancelRequested: null,
     resumeMode: 'AUTOMATIC',
@@ -162,6 +166,7 @@ export function around(
     now: 10_000,
     ...rest,
     approvals: new Map(approvals.map((record) => [record.id, record])),
+    children: new Map(children.map((child) => [child.id, child])),
   }
 }
 
@@ -172,6 +177,8 @@ export const runRecord = (changes: Partial<RunRecord> = {}): RunRecord => ({
   agentName: 'agent',
   sessionId: 'ses_1',
   requestedBy: requester,
+  parent: null,
+  path: ['agent'],
   resumeMode: 'AUTOMATIC',
   message: 'Do it',
   metadata: null,

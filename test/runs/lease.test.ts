@@ -21,7 +21,8 @@ async function hold(around: Around = (_, call) => call(), leaseMs = 60_000): Pro
   const record = writeEntry(first)
   await store.runs.create(run, record)
   const state = fold(emptyState, [first], record.text)
-  const held = { store: faulty(store, around), log: pino({ level: 'silent' }), leaseMs, heldSince: performance.now() }
+  const log = pino({ level: 'silent' })
+  const held = { store: faulty(store, around), log, leaseMs, heldSince: performance.now(), wake: () => {} }
   const lease = holdLease(run, state, held)
   return { store, lease, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 }

@@ -120,7 +120,7 @@ export class Simulation {
     })
     const { state, seen: approvals } = holder
     const read = { decisions, issues: [] }
-    const plan = planContinuation({ run: this.run, state, approvals, given: decisions.length, read })
+    const plan = planContinuation({ tree: [{ run: this.run, state }], approvals, given: decisions.length, read })
     if (!plan.ok) return
     if (plan.answered.length > 0) {
       this.#draft({
@@ -129,7 +129,7 @@ export class Simulation {
         decisions: plan.answered.map(({ fingerprint: _, ...said }) => said),
       })
     }
-    if (plan.resume) this.#draft(resumed)
+    if (plan.resume.length > 0) this.#draft(resumed)
     this.#flush()
   }
 
@@ -163,7 +163,13 @@ export class Simulation {
     const holder = this.#holder ?? this.#claim()
     if (holder.look || this.#signals !== holder.signals) this.#look(holder)
     const { state, running, seen, cancel } = holder
-    const surroundings = { cancelRequested: cancel, resumeMode: this.#resumeMode, approvals: seen, running }
+    const surroundings = {
+      cancelRequested: cancel,
+      resumeMode: this.#resumeMode,
+      approvals: seen,
+      children: new Map(),
+      running,
+    }
     const step = next(state, { ...surroundings, now: this.#now })
     switch (step.do) {
       case 'nothing':
@@ -177,6 +183,9 @@ export class Simulation {
       case 'cancel':
         this.#draft(cancelled, { cancels: true })
         return true
+      case 'cancel-children':
+      case 'join':
+        throw new Error('No agent asks another here.')
       case 'abort-calls':
         return false
       case 'expire':

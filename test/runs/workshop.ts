@@ -44,7 +44,8 @@ export async function openWorkplace({ agents, store, settings }: Work): Promise<
   const errors: Workplace['errors'][number][] = []
   const log = pino({ level: 'error' }, { write: (line) => void errors.push(JSON.parse(line)) })
   const hub = createHub(store)
-  const base = { store, hub, agents: agentsByName(agents), settings: { ...defaultSettings, ...settings }, log }
+  const offered = new Set(agents.map(({ name }) => name))
+  const base = { store, hub, agents: agentsByName(agents), offered, settings: { ...defaultSettings, ...settings }, log }
   const worker = createWorker(base)
   const engine = { ...base, worker }
   await worker.start()

@@ -114,6 +114,9 @@ export function toRun({ _id, wake: _, by: __, ...run }: RunDocument): RunRecord 
   return {
     id: _id,
     ...run,
+    // Written before agents could be tools.
+    parent: run.parent ?? null,
+    path: run.path ?? [run.agentName],
     createdAt: fromDate(run.createdAt),
     updatedAt: fromDate(run.updatedAt),
     finishedAt: fromDate(run.finishedAt),
@@ -146,6 +149,7 @@ export function toApproval({ _id, order: _, by: __, ...approval }: ApprovalDocum
   return {
     id: _id,
     ...approval,
+    path: approval.path ?? [approval.agentName],
     createdAt: fromDate(approval.createdAt),
     updatedAt: fromDate(approval.updatedAt),
     expiresAt: fromDate(approval.expiresAt),

@@ -1,4 +1,4 @@
-import { type Filter, MongoWriteConcernError } from 'mongodb'
+import { type ClientSession, type Document, type Filter, MongoWriteConcernError } from 'mongodb'
 import { CountersignError } from '../../errors.ts'
 import type { PrincipalId, RunId } from '../../ids.ts'
 import { runConditions, runSorting } from '../filters.ts'
@@ -43,8 +43,7 @@ export async function createRun(mongo: Mongo, run: RunRecord, started: EntryReco
         { ...after, upsert: true, session },
       )
       if (owned?.owner !== run.requestedBy) return false
-      await runs.insertOne({ ...fromRun(run, nameOf(session)), by: tell.mark() }, { session })
-      await journal.insertOne({ ...started }, { session })
+      await insertOnly(collections, run, started, session, tell.mark())
       return true
     })
     if (isOwner) {
@@ -69,6 +68,31 @@ export async function createRun(mongo: Mongo, run: RunRecord, started: EntryReco
   }
   const standing = await runs.findOne({ _id: { $eq: run.id } })
   return standing === null ? { outcome: 'session-taken' } : { outcome: 'exists', run: toRun(standing) }
+}
+
+/** A run that nobody holds, with a session of its own, in a transaction. */
+export async function insertRun(
+  collections: Collections,
+  run: RunRecord,
+  started: EntryRecord,
+  session: ClientSession,
+  mark: string,
+): Promise<void> {
+  const own = { _id: idIn(run.tenant, run.sessionId), owner: run.requestedBy }
+  await collections.sessions.insertOne(own, { session })
+  await insertOnly(collections, run, started, session, mark)
+}
+
+/** A lease that it has is written in this session. */
+async function insertOnly(
+  { runs, journal }: Collections,
+  run: RunRecord,
+  started: EntryRecord,
+  session: ClientSession,
+  mark: string,
+): Promise<void> {
+  await runs.insertOne({ ...fromRun(run, run.lease && nameOf(session)), by: mark }, { session })
+  await journal.insertOne({ ...started }, { session })
 }
 
 export async function claimOrSignal(mongo: Mongo, id: RunId, lease: NewLease): Promise<RunRecord | null> {
@@ -188,6 +212,18 @@ export async function signalRun(
   cancel: CancelRequest | null,
   tell: Tell,
 ): Promise<RunRecord | null> {
+  const update = signalling(now, cancel, tell.mark())
+  const signalled = await runs.findOneAndUpdate({ _id: { $eq: id }, v }, update, { ...after, maxTimeMS })
+  // Null for an unknown id, and refused for a run of another format.
+  const document = signalled ?? (await runs.findOne({ _id: { $eq: id } }))
+  if (document === null) return null
+  const run = toRun(document)
+  tell.signal(run)
+  return run
+}
+
+/** What a signal changes, whatever the run's status. */
+export function signalling(now: number, cancel: CancelRequest | null, mark: string): Document[] {
   const due = toDate(now)
   const notOver = { $in: ['$status', ['RUNNING', 'PAUSED']] }
   const cancelRequested = {
@@ -196,17 +232,11 @@ export async function signalRun(
   const set = {
     signals: { $add: ['$signals', 1] },
     due,
-    by: { $literal: tell.mark() },
+    by: { $literal: mark },
     wake: { $ifNull: ['$lease.until', due] },
     ...(cancel && { cancelRequested }),
   }
-  const signalled = await runs.findOneAndUpdate({ _id: { $eq: id }, v }, [{ $set: set }], { ...after, maxTimeMS })
-  // Null for an unknown id, and refused for a run of another format.
-  const document = signalled ?? (await runs.findOne({ _id: { $eq: id } }))
-  if (document === null) return null
-  const run = toRun(document)
-  tell.signal(run)
-  return run
+  return [{ $set: set }]
 }
 
 export async function readHistory(

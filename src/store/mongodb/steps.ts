@@ -15,9 +15,14 @@ import {
 } from './documents.ts'
 import { endSession } from './lease-sessions.ts'
 import type { Mongo } from './mongo.ts'
+import { insertRun, signalling } from './runs.ts'
 import { transact } from './transact.ts'
 
-type Written = { readonly run: RunRecord; readonly cancelled: readonly { id: ApprovalId; revision: number }[] }
+type Written = {
+  readonly run: RunRecord
+  readonly cancelled: readonly { id: ApprovalId; revision: number }[]
+  readonly signalled: readonly RunRecord[]
+}
 
 /** All of a step, or nothing: whoever is not the holder any more, or has not seen the last entry, writes nothing. */
 export async function takeStep({ client, collections, sessions, tell }: Mongo, step: Step): Promise<StepResult> {
@@ -44,7 +49,17 @@ export async function takeStep({ client, collections, sessions, tell }: Mongo, s
         step.entries.map((entry) => ({ ...entry })),
         { session },
       )
-    return { run, cancelled }
+    for (const { run, started } of step.start) await insertRun(collections, run, started, session, tell.mark())
+    const signalled: RunRecord[] = []
+    for (const { id, cancel } of step.signal) {
+      const update = signalling(step.head.updatedAt, cancel, tell.mark())
+      const woken = await collections.runs.findOneAndUpdate({ _id: { $eq: id }, v }, update, {
+        session,
+        returnDocument: 'after',
+      })
+      if (woken) signalled.push(toRun(woken))
+    }
+    return { run, cancelled, signalled }
   })
   if (written?.run.lease) sessions.keep(held, session)
   else endSession(session)
@@ -55,6 +70,8 @@ export async function takeStep({ client, collections, sessions, tell }: Mongo, s
   }
   for (const { id, revision } of step.propose) tell.approval(id, revision, step.runId)
   for (const { id, revision } of written.cancelled) tell.approval(id, revision, step.runId)
+  for (const { run } of step.start) tell.run(run)
+  for (const run of written.signalled) tell.signal(run)
   // Letting go of a lease is no news: whoever heard it would look for nothing.
   if (step.entries.length > 0) tell.run(written.run)
   return written.run

@@ -99,6 +99,7 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
           return takeStep(mongo, step)
         }),
       get: (id) => ask(() => one(runs, id, toRun)),
+      getMany: (ids) => ask(async () => (await runs.find({ _id: { $in: plain(ids) } }).toArray()).map(toRun)),
       list: (filter, order, page) =>
         ask(async () => {
           const found = await readPage(runs, runIndexes, runConditions(filter), runSorting(order), page)

@@ -42,6 +42,8 @@ export const runColumns: readonly Column<RunRecord>[] = [
   { name: 'error', type: 'TEXT', of: (run) => run.error },
   { name: 'message', type: 'TEXT NOT NULL', of: (run) => run.message },
   { name: 'output', type: 'TEXT', of: (run) => run.output },
+  { name: 'parent', type: 'TEXT', of: (run) => run.parent },
+  { name: 'path', type: 'TEXT', of: (run) => run.path },
 ]
 
 export const approvalColumns: readonly Column<ApprovalRecord>[] = [
@@ -69,6 +71,7 @@ export const approvalColumns: readonly Column<ApprovalRecord>[] = [
   { name: 'arguments', type: 'TEXT NOT NULL', of: (approval) => approval.arguments },
   { name: 'input_schema', type: 'TEXT NOT NULL', of: (approval) => approval.inputSchema },
   { name: 'answer_schema', type: 'TEXT NOT NULL', of: (approval) => approval.answerSchema },
+  { name: 'path', type: 'TEXT', of: (approval) => approval.path },
 ]
 
 /** The column that a field is kept in. */
@@ -89,7 +92,7 @@ export type Row = readonly unknown[]
 export function toRun(row: Row): RunRecord {
   const [id, tenant, agentName, sessionId, requestedBy, resumeMode, metadata, inputHash, createdAt, status] = row
   const [gated, updatedAt, finishedAt, seq, fence, owner, until, signals, due, , cancel] = row.slice(10)
-  const [error, message, output] = row.slice(21)
+  const [error, message, output, parent, path] = row.slice(21)
   return {
     v: 1,
     id,
@@ -97,6 +100,8 @@ export function toRun(row: Row): RunRecord {
     agentName,
     sessionId,
     requestedBy,
+    parent: fromJson(parent),
+    path: fromJson(path) ?? [agentName],
     resumeMode,
     message,
     metadata,
@@ -120,7 +125,7 @@ export function toRun(row: Row): RunRecord {
 export function toApproval(row: Row): ApprovalRecord {
   const [id, tenant, runId, callId, agentName, toolName, kind, type, fingerprint, requestedBy] = row
   const [createdAt, expiresAt, status, revision, updatedAt, , , unheard, resolution, history] = row.slice(10)
-  const [toolDescription, args, inputSchema, answerSchema] = row.slice(20)
+  const [toolDescription, args, inputSchema, answerSchema, path] = row.slice(20)
   return {
     v: 1,
     id,
@@ -128,6 +133,7 @@ export function toApproval(row: Row): ApprovalRecord {
     runId,
     callId,
     agentName,
+    path: fromJson(path) ?? [agentName],
     toolName,
     toolDescription,
     inputSchema,

@@ -8,21 +8,24 @@ import type { Tables } from './tables.ts'
 export const runNews = (run: RunRecord): News => ({ kind: 'run', id: run.id, seq: run.seq, record: run })
 
 export function createRun(tables: Tables, run: RunRecord, started: EntryRecord): Work<Created> {
-  const { sql, prefix, runs } = tables
+  const { runs } = tables
   return (tell) => {
     const standing = runs.get(run.id)
     if (standing !== null) return { outcome: 'exists', run: standing }
     const owner = sessionOwner(tables, run.tenant, run.sessionId)
     if (owner !== null && owner !== run.requestedBy) return { outcome: 'session-taken' }
-    if (owner === null) {
-      const insert = `INSERT INTO ${prefix}sessions (tenant, id, owner) VALUES (?, ?, ?)`
-      sql.run(insert, run.tenant, run.sessionId, run.requestedBy)
-    }
-    runs.insert(run)
-    tables.append([started])
+    insertRun(tables, run, started)
     tell(runNews(run))
     return { outcome: 'created', run }
   }
+}
+
+/** With its session, if that is new. */
+export function insertRun({ sql, prefix, runs, append }: Tables, run: RunRecord, started: EntryRecord): void {
+  const insert = `INSERT INTO ${prefix}sessions (tenant, id, owner) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`
+  sql.run(insert, run.tenant, run.sessionId, run.requestedBy)
+  runs.insert(run)
+  append([started])
 }
 
 export function claimOrSignal({ runs }: Tables, id: RunId, lease: NewLease): Work<RunRecord | null> {

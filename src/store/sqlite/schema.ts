@@ -27,7 +27,11 @@ export function prepareSchema(connection: DatabaseSync, prefix: string, path: st
     const found = versionOf(connection, prefix)
     if (found === null) create(connection, prefix, path)
     else if (found !== schemaVersion) throw otherVersion(found, path)
-    else refreshIndexes(connection, prefix)
+    else {
+      addColumns(connection, `${prefix}runs`, runColumns)
+      addColumns(connection, `${prefix}approvals`, approvalColumns)
+      refreshIndexes(connection, prefix)
+    }
     connection.exec('COMMIT')
   } catch (error) {
     if (connection.isTransaction) connection.exec('ROLLBACK')
@@ -90,6 +94,14 @@ const definitions = (prefix: string) => `
 
 const columnsOf = <Rec>(columns: readonly Column<Rec>[]) =>
   columns.map((column) => `${column.name} ${column.type}`).join(', ')
+
+/** Columns that a later version put at the end; they are null in the rows that are there. */
+function addColumns<Rec>(connection: DatabaseSync, table: string, columns: readonly Column<Rec>[]): void {
+  const present = connection.prepare('SELECT name FROM pragma_table_info(?)').all(table)
+  for (const { name, type } of columns.slice(present.length)) {
+    connection.exec(`ALTER TABLE ${table} ADD COLUMN ${name} ${type}`)
+  }
+}
 
 const listIndexes = (prefix: string) => [
   ...runIndexes.indexes.map((index) => listIndex(prefix, 'runs', index)),

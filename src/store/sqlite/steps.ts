@@ -4,7 +4,7 @@ import type { News, Step, StepResult } from '../store.ts'
 import { approvalNews, resolved } from './approvals.ts'
 import type { Work } from './group-commit.ts'
 import { toApproval } from './rows.ts'
-import { runNews } from './runs.ts'
+import { insertRun, runNews, signalRun } from './runs.ts'
 import type { Tables } from './tables.ts'
 
 /** All of a step, or nothing: whoever is not the holder any more, or has not seen the last entry, writes nothing. */
@@ -23,6 +23,11 @@ export function takeStep(tables: Tables, step: Step): Work<StepResult> {
     }
     for (const id of step.heard) sql.run(clearUnheard, id, step.runId)
     if (step.cancelPending !== null) cancelPending(tables, step.runId, step.cancelPending, tell)
+    for (const { run, started } of step.start) {
+      insertRun(tables, run, started)
+      tell(runNews(run))
+    }
+    for (const { id, cancel } of step.signal) signalRun(tables, id, step.head.updatedAt, cancel ?? undefined)(tell)
     // Letting go of a lease is no news: whoever heard it would look for nothing.
     if (step.entries.length > 0) tell(runNews(after))
     return after

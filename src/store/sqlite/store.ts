@@ -78,6 +78,7 @@ export function sqliteStore(database: Database, prefix: string, clock: () => num
         return write(takeStep(tables, step))
       },
       get: (id) => read(() => runs.get(id)),
+      getMany: (ids) => read(() => [...new Set(ids)].flatMap((id) => runs.get(id) ?? [])),
       list: (filter, order, page) => read(() => runs.page(runConditions(filter), runSorting(order), page)),
       count: (filter, limit) => read(() => runs.count(runConditions(filter), limit)),
       history: (tenant, sessionId, requester, limit) =>

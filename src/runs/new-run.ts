@@ -1,0 +1,81 @@
+import type { Agent } from '../agents/agent.ts'
+import { type CallId, childRunId } from '../ids.ts'
+import type { EntryRecord, HistoryRef, RunRecord } from '../store/records.ts'
+import type { NewLease, NewRun } from '../store/store.ts'
+import { emptyState, fold, type RunState } from './fold.ts'
+import { type EntryBody, writeEntry } from './journal.ts'
+import { entryAfter } from './lease.ts'
+
+/** What is asked for. */
+type Asked = Pick<
+  RunRecord,
+  | 'id'
+  | 'tenant'
+  | 'agentName'
+  | 'sessionId'
+  | 'requestedBy'
+  | 'resumeMode'
+  | 'message'
+  | 'metadata'
+  | 'inputHash'
+  | 'parent'
+  | 'path'
+>
+type Begun = NewRun & { readonly started: EntryRecord; readonly state: RunState }
+
+/** A run as it begins, with its first entry: held by `lease`, or due when there is none. */
+export function newRun(
+  asked: Asked,
+  { now, lease, history }: { now: number; lease: NewLease | null; history: readonly HistoryRef[] },
+): Begun {
+  const run: RunRecord = {
+    v: 1,
+    ...asked,
+    createdAt: now,
+    status: 'RUNNING',
+    output: null,
+    error: null,
+    updatedAt: now,
+    finishedAt: null,
+    gated: false,
+    seq: 1,
+    fence: lease ? 1 : 0,
+    lease: lease && { owner: lease.owner, until: lease.until },
+    signals: 0,
+    due: lease ? null : now,
+    cancelRequested: null,
+  }
+  const { tenant, agentName, requestedBy, message } = asked
+  const body = {
+    type: 'started' as const,
+    tenant,
+    agentName,
+    requestedBy,
+    message,
+    history: [...history],
+  } satisfies EntryBody
+  const entry = entryAfter({ seq: 0, hash: '' }, run, now, body)
+  const started = writeEntry(entry)
+  return { run, started, state: fold(emptyState, [entry], started.text) }
+}
+
+/** The run that a call of an agent begins: the same person's, in a session of its own. Who works on it is not said. */
+export function childRun(outer: RunRecord, callId: CallId, agent: Agent, message: string, now: number): NewRun {
+  const id = childRunId(callId)
+  const { tenant, requestedBy, resumeMode } = outer
+  const asked = {
+    id,
+    tenant,
+    agentName: agent.name,
+    sessionId: `ses_${id.slice(4)}`,
+    requestedBy,
+    resumeMode,
+    message,
+    metadata: null,
+    inputHash: null,
+    parent: { runId: outer.id, callId },
+    path: [...outer.path, agent.name],
+  }
+  const { run, started } = newRun(asked, { now, lease: null, history: [] })
+  return { run, started }
+}

@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import type { Agent } from '../../src/agents/agent.ts'
+import { asTool } from '../../src/agents/as-tool.ts'
+import { tool } from '../../src/agents/tool.ts'
+import { childRunId } from '../../src/ids.ts'
+import type { RunRecord } from '../../src/store/records.ts'
+import { agentOf, isDone, isPaused, openShop, tally, typesOf } from './workshop.ts'
+
+/** Whose one call needs an approver. */
+function payer(name = 'payer') {
+  const made = tally()
+  const pay = tool({ inputSchema: z.object({}), approval: 'required', execute: made.mark })
+  return { made, agent: agentOf({ pay }, [[{ call: 'pay' }], [{ text: 'Paid.' }]], { name }) }
+}
+
+const asking = (inner: Agent, name = 'outer', times = 1) =>
+  agentOf(
+    { ask: asTool(inner) },
+    [Array.from({ length: times }, () => ({ call: 'ask', input: { message: 'Pay it' } })), [{ text: 'Told.' }]],
+    { name },
+  )
+
+describe('an agent as a tool', () => {
+  test('runs by itself, and its last word is the result', async () => {
+    const inner = agentOf({}, [[{ text: 'Forty-two.' }]], { name: 'inner' })
+    await using shop = await openShop({ agents: [asking(inner)] })
+    const { id } = await shop.start()
+    const outer = await shop.until(id, isDone)
+    expect(outer).toMatchObject({ status: 'COMPLETED', output: 'Told.', gated: false, path: ['outer'], parent: null })
+    const entries = await shop.journal(id)
+    expect(typesOf(entries)).toEqual([
+      ...['started', 'model-responded', 'proposed', 'child-started', 'call-finished', 'model-responded', 'completed'],
+    ])
+    expect(entries[4]).toMatchObject({ outcome: { result: '"Forty-two."' } })
+    const [call] = entries.flatMap((entry) => (entry.type === 'child-started' ? [entry] : []))
+    const child = await shop.store.runs.get(childRunId(call?.callId as never))
+    expect(child).toMatchObject({
+      status: 'COMPLETED',
+      message: 'Pay it',
+      requestedBy: outer.requestedBy,
+      parent: { runId: id, callId: call?.callId },
+      path: ['outer', 'inner'],
+    })
+    expect(shop.errors).toEqual([])
+  })
+
+  test('its pause pauses whoever asked, three levels up, and its decision lets all go on', async () => {
+    const { made, agent } = payer()
+    const outer = asking(asking(asking(agent, 'c'), 'b'), 'a')
+    await using shop = await openShop({ agents: [outer] })
+    const { id } = await shop.start()
+    await shop.until(id, isPaused)
+    const runs = await shop.store.runs.list({ visible: { tenant: 'default' } }, 'OLDEST_FIRST', { limit: 10 })
+    expect(runs.map(({ status, path, gated }: RunRecord) => [status, path.length, gated])).toEqual([
+      ['PAUSED', 1, true],
+      ['PAUSED', 2, true],
+      ['PAUSED', 3, true],
+      ['PAUSED', 4, true],
+    ])
+    const [approval] = await shop.pending(runs[3]?.id as never)
+    if (!approval) throw new Error('There is none')
+    expect(approval.path).toEqual(['a', 'b', 'c', 'payer'])
+    expect(await shop.decide(approval)).toMatchObject({ __typename: 'ResolveApprovalSuccess' })
+    expect(await shop.until(id, isDone)).toMatchObject({ status: 'COMPLETED' })
+    expect([...made.made.values()]).toEqual([1])
+    expect(typesOf(await shop.journal(id))).toEqual([
+      ...['started', 'model-responded', 'proposed', 'child-started', 'paused', 'resumed', 'call-finished'],
+      ...['model-responded', 'completed'],
+    ])
+    expect(shop.errors).toEqual([])
+  })
+})
