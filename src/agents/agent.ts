@@ -16,6 +16,8 @@ export type Agent = {
   readonly maxRetries: number
   /** How many times the model is asked in one run, at most. */
   readonly maxSteps: number
+  /** How many messages of a session's earlier runs the model is sent, at most. */
+  readonly maxHistoryMessages: number
 }
 
 /** A tool as it runs: checked, its gate read once and not to be changed afterwards. */

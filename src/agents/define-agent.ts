@@ -22,6 +22,11 @@ export type AgentDefinition = {
   maxRetries?: number
   /** How many times the model is asked in one run; beyond, the run fails with LIMIT_EXCEEDED. Default 50. */
   maxSteps?: number
+  /**
+   * How many messages of a session's earlier runs the model is sent: those of the newest runs that fit, each whole (a question, an answer, a
+   * round of calls and one of results are a message each). 0: none. Default 200. A run keeps to what held when it started.
+   */
+  maxHistoryMessages?: number
 }
 
 /**
@@ -32,7 +37,7 @@ export type AgentDefinition = {
  * @throws CountersignError INVALID_DEFINITION that names agent and tool and says what to change.
  */
 export function defineAgent(definition: AgentDefinition): Agent {
-  const { name, model, maxRetries = 2, maxSteps = 50 } = definition
+  const { name, model, maxRetries = 2, maxSteps = 50, maxHistoryMessages = 200 } = definition
   const fail = (message: string, cause?: unknown) =>
     new CountersignError('INVALID_DEFINITION', `Agent '${name}': ${message}`, { cause })
   if (model?.specificationVersion !== 'v4' || typeof model.doStream !== 'function') {
@@ -42,6 +47,8 @@ export function defineAgent(definition: AgentDefinition): Agent {
   }
   if (!Number.isInteger(maxRetries) || maxRetries < 0) throw fail("'maxRetries' is a whole number from 0")
   if (!Number.isInteger(maxSteps) || maxSteps < 1) throw fail("'maxSteps' is a whole number from 1")
+  if (!Number.isInteger(maxHistoryMessages) || maxHistoryMessages < 0)
+    throw fail("'maxHistoryMessages' is a whole number from 0")
   const given = typeof definition.tools === 'function' ? definition.tools() : (definition.tools ?? {})
   // A promise or a Map has no entries of its own: it would be an agent without tools.
   if (!isPlainObject(given))
@@ -62,6 +69,7 @@ export function defineAgent(definition: AgentDefinition): Agent {
     tools: new Map(tools),
     maxRetries,
     maxSteps,
+    maxHistoryMessages,
   })
   markMade(agent)
   return agent

@@ -12,6 +12,8 @@ export type RunState = {
   readonly input: {
     readonly message: string
     readonly history: readonly HistoryRef[]
+    /** How many messages of these runs the model is sent, at most. */
+    readonly historyMessages: number
     readonly requestedBy: PrincipalId
   } | null
   /** One for each answer of the model, in order. */
@@ -67,7 +69,7 @@ export function apply(state: RunState, entry: Entry): RunState {
 function change(state: RunState, entry: Entry): Partial<RunState> {
   switch (entry.type) {
     case 'started':
-      return { input: { message: entry.message, history: entry.history, requestedBy: entry.requestedBy } }
+      return { input: inputOf(entry) }
     case 'model-responded':
       return { turns: [...state.turns, { content: entry.content, text: entry.text, calls: [] }], released: false }
     case 'proposed':
@@ -99,6 +101,13 @@ function change(state: RunState, entry: Entry): Partial<RunState> {
       return { status: 'CANCELLED', finishedAt: entry.at }
   }
 }
+
+const inputOf = ({ message, history, historyMessages, requestedBy }: EntryOf<'started'>): RunState['input'] => ({
+  message,
+  history,
+  historyMessages,
+  requestedBy,
+})
 
 function propose(turns: readonly Turn[], entry: EntryOf<'proposed'>): readonly Turn[] {
   const last = turns.at(-1)

@@ -70,6 +70,8 @@ const bodies = [
     requestedBy: principal,
     message: z.string(),
     history: z.array(z.object({ runId, seq: z.number() })),
+    /** How many messages of these runs the model is sent, at most. */
+    historyMessages: z.number().default(Number.MAX_SAFE_INTEGER),
   }),
   z.object({
     type: z.literal('model-responded'),

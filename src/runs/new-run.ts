@@ -21,13 +21,17 @@ type Asked = Pick<
   | 'parent'
   | 'path'
 >
+type Beginning = {
+  readonly now: number
+  readonly lease: NewLease | null
+  /** The session's earlier runs, and how many messages of them the model is sent at most. */
+  readonly history: readonly HistoryRef[]
+  readonly historyMessages: number
+}
 type Begun = NewRun & { readonly started: EntryRecord; readonly state: RunState }
 
 /** A run as it begins, with its first entry: held by `lease`, or due when there is none. */
-export function newRun(
-  asked: Asked,
-  { now, lease, history }: { now: number; lease: NewLease | null; history: readonly HistoryRef[] },
-): Begun {
+export function newRun(asked: Asked, { now, lease, history, historyMessages }: Beginning): Begun {
   const run: RunRecord = {
     v: 1,
     ...asked,
@@ -53,6 +57,7 @@ export function newRun(
     requestedBy,
     message,
     history: [...history],
+    historyMessages,
   } satisfies EntryBody
   const entry = entryAfter({ seq: 0, hash: '' }, run, now, body)
   const started = writeEntry(entry)
@@ -76,6 +81,6 @@ export function childRun(outer: RunRecord, callId: CallId, agent: Agent, message
     parent: { runId: outer.id, callId },
     path: [...outer.path, agent.name],
   }
-  const { run, started } = newRun(asked, { now, lease: null, history: [] })
+  const { run, started } = newRun(asked, { now, lease: null, history: [], historyMessages: 0 })
   return { run, started }
 }

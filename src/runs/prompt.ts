@@ -19,6 +19,9 @@ export function buildPrompt(agent: Agent, history: readonly RunState[], state: R
   return [...system, ...[...history, state].flatMap((run) => messagesOf(run, ids))]
 }
 
+/** How many messages a run takes in a prompt. */
+export const countMessages = (state: RunState): number => messagesOf(state, promptIds()).length
+
 type PromptIds = (call: Call) => string
 
 function messagesOf(state: RunState, idOf: PromptIds): LanguageModelV4Message[] {

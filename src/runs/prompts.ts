@@ -1,10 +1,9 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { Agent } from '../agents/agent.ts'
-import type { HistoryRef } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 import { type RunState, transcriptSize } from './fold.ts'
 import { loadState } from './load.ts'
-import { buildPrompt } from './prompt.ts'
+import { buildPrompt, countMessages } from './prompt.ts'
 
 /** The prompts of one run while it is worked on: the session's earlier runs are read once, up to `limit` bytes of them. */
 export type Prompts = {
@@ -20,7 +19,7 @@ export function createPrompts(store: Store, limit: number): Prompts {
 
   async function promptOf(agent: Agent, state: RunState) {
     if (last?.turns === state.turns.length) return last.prompt
-    history ??= loadHistory(store, state.input?.history ?? [], limit)
+    history ??= loadHistory(store, state.input, limit)
     const earlier = await history.catch((error) => {
       history = null
       throw error
@@ -34,14 +33,20 @@ export function createPrompts(store: Store, limit: number): Prompts {
   }
 }
 
-/** The newest runs that fit into `limit` bytes together, oldest first: finished runs do not change, so a later owner finds the same. */
-async function loadHistory(store: Store, history: readonly HistoryRef[], limit: number): Promise<readonly RunState[]> {
+/**
+ * The newest runs that fit into `limit` bytes and the run's number of messages together, oldest first: finished runs do not change, so a
+ * later owner finds the same.
+ */
+async function loadHistory(store: Store, input: RunState['input'], limit: number): Promise<readonly RunState[]> {
   const loaded: RunState[] = []
   let left = limit
-  for (const { runId, seq } of history.toReversed()) {
+  let messagesLeft = input?.historyMessages ?? 0
+  for (const { runId, seq } of input?.history.toReversed() ?? []) {
+    if (messagesLeft === 0) break
     const state = await loadState(store, runId, seq)
     left -= transcriptSize(state)
-    if (left < 0) break
+    messagesLeft -= countMessages(state)
+    if (left < 0 || messagesLeft < 0) break
     loaded.unshift(state)
   }
   return loaded

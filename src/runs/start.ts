@@ -50,7 +50,12 @@ export async function startRun(engine: Engine, principal: Principal, input: Star
     parent: null,
     path: [agent.name],
   }
-  const { run, started, state } = newRun(asked, { now, lease: reservation?.lease ?? null, history })
+  const { run, started, state } = newRun(asked, {
+    now,
+    lease: reservation?.lease ?? null,
+    history,
+    historyMessages: agent.maxHistoryMessages,
+  })
   try {
     const [created] = await Promise.all([store.runs.create(run, started), rememberName(engine, principal)])
     if (created.outcome === 'session-taken') {

@@ -97,7 +97,9 @@ export async function startRun(store: Store, of: Partial<RunRecord> = {}): Promi
     state = after
   }
 
-  const first = entriesOf([{ type: 'started', tenant, agentName, requestedBy, message, history: [] }])
+  const first = entriesOf([
+    { type: 'started', tenant, agentName, requestedBy, message, history: [], historyMessages: 0 },
+  ])
   const [started] = first.records
   if (!started) throw new Error('There is no first entry.')
   await store.runs.create(run, started)

@@ -44,6 +44,7 @@ export const started: EntryBody = {
   requestedBy: requester,
   message: 'Do it',
   history: [],
+  historyMessages: 0,
 }
 export const responded = (text: string | null = null): EntryBody => ({
   type: 'model-responded',

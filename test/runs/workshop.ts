@@ -99,7 +99,13 @@ export async function openShop(
 export function agentOf(
   tools: ToolRecord,
   turns: readonly (readonly ScriptedPart[])[] | ((prompt: LanguageModelV4Prompt) => readonly ScriptedPart[]),
-  more: { name?: string; maxSteps?: number; maxRetries?: number; model?: LanguageModelV4 } = {},
+  more: {
+    name?: string
+    maxSteps?: number
+    maxRetries?: number
+    maxHistoryMessages?: number
+    model?: LanguageModelV4
+  } = {},
 ): Agent {
   const answers = typeof turns === 'function' ? turns : (prompt: LanguageModelV4Prompt) => turns[turnOf(prompt)] ?? bye
   return defineAgent({ name: 'agent', model: scriptedModel(answers), tools, ...more })
