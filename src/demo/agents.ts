@@ -26,7 +26,7 @@ export function demoAgents({ database: path, env }: { database: string; env: Mod
   const database = openDemoDatabase(path)
   const support = defineAgent({
     name: 'support',
-    description: `Looks up, deletes, refunds and writes to the users of a made-up shop. Its model: ${notice}.`,
+    description: `Looks up, deletes, refunds, gives vouchers and writes to the users of a made-up shop. Its model: ${notice}.`,
     model,
     instructions,
     tools: demoTools(database),

@@ -14,7 +14,7 @@ export function demoDatabasePath(
   return mainDatabase?.startsWith('file:') ? join(dirname(mainDatabase.slice('file:'.length)), fileName) : fileName
 }
 
-const version = 1
+const version = 2
 const tables = `
   CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL) STRICT;
   CREATE TABLE orders (
@@ -31,6 +31,15 @@ const tables = `
     address TEXT NOT NULL,
     subject TEXT NOT NULL,
     body TEXT NOT NULL
+  ) STRICT;`
+/** Since version 2. */
+const vouchers = `
+  CREATE TABLE vouchers (
+    code TEXT PRIMARY KEY, -- follows from the tool call that made it: the same call makes one
+    user_id TEXT NOT NULL,
+    cents INTEGER NOT NULL,
+    valid_days INTEGER NOT NULL,
+    reason TEXT
   ) STRICT;
   PRAGMA user_version = ${version};`
 
@@ -46,8 +55,9 @@ export function openDemoDatabase(path: string): DatabaseSync {
     transaction(database, (open) => {
       const found = open.prepare('PRAGMA user_version').get()?.user_version
       if (found === version) return
+      if (found === 1) return open.exec(vouchers)
       if (open.prepare('SELECT 1 FROM sqlite_schema').get()) throw new Error('it is the database of another program')
-      open.exec(tables)
+      open.exec(tables + vouchers)
       seed(open)
     })
     return database

@@ -2,13 +2,14 @@
 export type DemoRequest =
   | { readonly tool: 'lookup_user'; readonly input: { readonly userId: string } }
   | { readonly tool: 'delete_user_data'; readonly input: { readonly userId: string } }
+  | { readonly tool: 'create_voucher'; readonly input: { readonly userId: string; readonly reason?: string } }
   | { readonly tool: 'refund_order'; readonly input: { readonly orderId: string; readonly reason?: string } }
   | {
       readonly tool: 'send_email'
       readonly input: { readonly userId: string; readonly subject: string; readonly body: string }
     }
 
-const verb = 'delete|erase|remove|refund|e-?mail|send|write|look|find|show'
+const verb = 'delete|erase|remove|refund|e-?mail|send|write|look|find|show|create|give|issue'
 /** Requests are joined by "and", a comma, a semicolon or a full stop, with a verb behind it; within a message's text the same holds. */
 const joint = new RegExp(`\\s*(?:,\\s*and|,|;|\\.|\\band)\\s+(?:then\\s+|please\\s+|also\\s+)*(?=(?:${verb})\\b)`, 'i')
 
@@ -29,6 +30,16 @@ const rules: readonly { pattern: RegExp; read(found: Record<string, string | und
     read: ({ id = '', text }) => ({
       tool: 'refund_order',
       input: { orderId: id, ...(text && { reason: text.trim().replace(/\.$/, '') }) },
+    }),
+  },
+  {
+    pattern: new RegExp(
+      `^(?:create|give|issue)\\b(?=.*\\bvoucher\\b).*?${user}(?:.*?(?::|\\bbecause\\b|\\bsince\\b)\\s*(?<text>.+))?`,
+      'is',
+    ),
+    read: ({ id = '', text }) => ({
+      tool: 'create_voucher',
+      input: { userId: id, ...(text && { reason: text.trim().replace(/\.$/, '') }) },
     }),
   },
   {

@@ -24,6 +24,7 @@ export const scriptedDemoModel = scriptedModel((prompt) => {
 const help = `I am the scripted demo model: no language model is connected, and I follow a few rules. I understand, also several joined by "and":
 - Delete all data for user u_42
 - Refund order o_1001 because it arrived broken
+- Create a voucher for u_9 because the parcel was late
 - Email u_7: your parcel is on its way
 - Look up user u_3
 Set OPENAI_API_KEY, ANTHROPIC_API_KEY or OPENAI_BASE_URL to have a language model answer.`
@@ -74,6 +75,8 @@ function report(part: LanguageModelV4ToolResultPart): string {
       return `Done: ${value.name} (${value.userId}) is deleted, with ${value.deletedOrders} orders.`
     case 'refund_order':
       return `Done: order ${value.orderId} is refunded, ${(Number(value.refundedCents) / 100).toFixed(2)} to ${value.userId}.`
+    case 'create_voucher':
+      return `Done: voucher ${value.code} over ${(Number(value.cents) / 100).toFixed(2)} for ${value.userId}, valid for ${value.validDays} days.`
     default:
       return `Done: the email to ${value.userId} (${value.sentTo}) is in the outbox.`
   }

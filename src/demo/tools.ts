@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
 import { tool } from '../agents/tool.ts'
@@ -22,7 +23,7 @@ export const demoTools = (database: DatabaseSync) => ({
   }),
 
   delete_user_data: tool({
-    description: 'Permanently delete a user with all orders and messages. It cannot be undone.',
+    description: 'Permanently delete a user with all orders, messages and vouchers. It cannot be undone.',
     inputSchema: z.object({ userId }),
     approval: 'required',
     destructive: true,
@@ -30,6 +31,7 @@ export const demoTools = (database: DatabaseSync) => ({
       transaction(database, () => {
         const { name } = findUser(database, userId)
         const messages = database.prepare('DELETE FROM outbox WHERE user_id = ?').run(userId).changes
+        database.prepare('DELETE FROM vouchers WHERE user_id = ?').run(userId)
         const orders = database.prepare('DELETE FROM orders WHERE user_id = ?').run(userId).changes
         database.prepare('DELETE FROM users WHERE id = ?').run(userId)
         return { userId, name, deletedOrders: Number(orders), deletedMessages: Number(messages) }
@@ -56,9 +58,10 @@ export const demoTools = (database: DatabaseSync) => ({
   }),
 
   send_email: tool({
-    description: 'Send an email to a user. The requester is asked to confirm it first.',
+    description: 'Send an email to a user. The requester is asked to confirm it first, which is recorded.',
     inputSchema: z.object({ userId, subject: z.string().min(1).max(200), body: z.string().min(1).max(5_000) }),
     pause: 'confirmation',
+    approval: 'audit',
     idempotent: true,
     execute: ({ userId, subject, body }, { toolCallId }) => {
       const { email } = findUser(database, userId)
@@ -68,6 +71,31 @@ export const demoTools = (database: DatabaseSync) => ({
         )
         .run(toolCallId, userId, email, subject, body)
       return { userId, sentTo: email }
+    },
+  }),
+
+  create_voucher: tool({
+    description: 'Create a voucher for a user. What it is worth, and for how long, an approver fills in.',
+    inputSchema: z.object({
+      userId,
+      reason: z.string().max(500).describe('Why, for the approver and the records').optional(),
+      cents: z.int().min(100).max(50_000).describe('What it is worth, in cents'),
+      validDays: z.int().min(1).max(730).default(365).describe('For how many days it is valid'),
+    }),
+    approval: 'required',
+    pause: 'user-input',
+    userInput: ['cents', 'validDays'],
+    idempotent: true,
+    execute: ({ userId, reason, cents, validDays }, { toolCallId }) => {
+      findUser(database, userId)
+      // The same call has the same code: asked again after a crash, it makes no second one.
+      const code = `V-${createHash('sha256').update(toolCallId).digest('hex').slice(0, 8).toUpperCase()}`
+      database
+        .prepare(
+          'INSERT INTO vouchers (code, user_id, cents, valid_days, reason) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+        )
+        .run(code, userId, cents, validDays, reason ?? null)
+      return { code, userId, cents, validDays }
     },
   }),
 })

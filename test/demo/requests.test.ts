@@ -19,6 +19,13 @@ test.each([
   ['Email u_42: see you and your dog soon', [email('u_42', 'see you and your dog soon')]],
   ['Send an email to u_42 saying hello', [email('u_42', 'hello')]],
   ['Send an email to user u_42', [email('u_42', 'We have received your request.')]],
+  [
+    'Create a voucher for u_9 because the parcel was late.',
+    [{ tool: 'create_voucher', input: { userId: 'u_9', reason: 'the parcel was late' } }],
+  ],
+  ['Give user u_9 a voucher', [{ tool: 'create_voucher', input: { userId: 'u_9' } }]],
+  ['Delete u_1 and give u_2 a voucher', [remove('u_1'), { tool: 'create_voucher', input: { userId: 'u_2' } }]],
+  ['Create a ticket for u_9', []],
   ['Look up user u_3', [{ tool: 'lookup_user', input: { userId: 'u_3' } }]],
   [
     'Delete all data for user u_42 and refund order o_1001, and email u_7: sorry',

@@ -77,6 +77,13 @@ test.each<[what: string, request: string, outputs: Output[], turns: string[][], 
     [['refund_order', 'send_email']],
     'Done: order o_1 is refunded, 12.50 to u_42. Done: the email to u_42 (d@example.com) is in the outbox.',
   ],
+  [
+    'a voucher',
+    'Give u_42 a voucher',
+    [json({ code: 'V-1', userId: 'u_42', cents: 2_000, validDays: 365 })],
+    [['create_voucher']],
+    'Done: voucher V-1 over 20.00 for u_42, valid for 365 days.',
+  ],
   ['looked up', 'Look up u_42', [dana], [['lookup_user']], 'u_42 is Dana, d@example.com, with 2 orders.'],
 ])('the scripted demo model: %s', async (_, request, outputs, turns, text) => {
   expect(await converse(request, outputs)).toEqual({ turns, text: `${text} (scripted demo model)` })

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { demoAgents } from '../../src/demo/agents.ts'
 import { openDemoDatabase } from '../../src/demo/database.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
@@ -8,7 +8,7 @@ import { testServer } from '../support/test-server.ts'
 const runFields =
   'id status output error { code message } requirements { callId decider toolCall { toolName } approval { id } }'
 
-test('one request, two deciders: the email is confirmed by who asked, the refund is approved, and both really happen', async () => {
+test('one request, two deciders: the email is confirmed by who asked, which is recorded, the refund is approved, and both really happen', async () => {
   using folder = temporaryDirectory()
   const database = join(folder.path, 'demo.db')
   using demo = demoAgents({ database, env: {} })
@@ -49,7 +49,52 @@ test('one request, two deciders: the email is confirmed by who asked, the refund
       'Done: order o_1001 is refunded, 54.50 to u_1. Done: the email to u_1 (mina.alder@example.com) is in the outbox. (scripted demo model)',
   })
 
+  const { approvals } = await api.data(
+    '{ approvals(filter: { type: [AUDIT] }) { edges { node { toolName status resolution { resolvedBy { id } } } } } }',
+    {},
+    'approver-1',
+  )
+  expect(approvals.edges).toEqual([
+    { node: { toolName: 'send_email', status: 'APPROVED', resolution: { resolvedBy: { id: 'prn_requester-1' } } } },
+  ])
+
   using shop = openDemoDatabase(database)
   expect(shop.prepare('SELECT body FROM outbox').all()).toMatchObject([{ body: 'the money is on its way' }])
   expect(shop.prepare('SELECT id FROM orders WHERE refunded_by IS NOT NULL').all()).toMatchObject([{ id: 'o_1001' }])
+})
+
+test('a voucher is worth what its approver fills in', async () => {
+  using folder = temporaryDirectory()
+  const database = join(folder.path, 'demo.db')
+  using demo = demoAgents({ database, env: {} })
+  await using api = await testServer({ agents: demo.agents })
+  const { startRun } = await api.data(
+    `mutation { startRun(input: { agentName: "support", message: "Create a voucher for u_9 because the parcel was late", waitMs: 10000 }) {
+      ... on StartRunSuccess { run { id requirements { kind answerSchema toolCall { arguments } approval { id } } } } } }`,
+  )
+  const [asked] = startRun.run.requirements
+  expect(asked).toMatchObject({
+    kind: 'USER_INPUT',
+    toolCall: { arguments: { userId: 'u_9', reason: 'the parcel was late' } },
+    answerSchema: { properties: { cents: { minimum: 100 }, validDays: { default: 365 } } },
+  })
+  const resolve = (values: object) =>
+    api.data(
+      'mutation ($id: ID!, $values: JSONObject!) { resolveApproval(input: { approvalId: $id, decision: { approve: { values: $values } } }) { __typename } }',
+      { id: asked.approval.id, values },
+      'approver-1',
+    )
+  expect(await resolve({ cents: 1 })).toEqual({ resolveApproval: { __typename: 'InvalidInputError' } })
+  expect(await resolve({ cents: 2_000 })).toEqual({ resolveApproval: { __typename: 'ResolveApprovalSuccess' } })
+  await vi.waitFor(async () => {
+    const { run } = await api.data('query ($id: ID!) { run(id: $id) { status output } }', { id: startRun.run.id })
+    expect(run).toEqual({
+      status: 'COMPLETED',
+      output: expect.stringMatching(/^Done: voucher V-\w+ over 20.00 for u_9, valid for 365 days\./),
+    })
+  })
+  using shop = openDemoDatabase(database)
+  expect(shop.prepare('SELECT user_id, cents, valid_days FROM vouchers').all()).toMatchObject([
+    { user_id: 'u_9', cents: 2_000, valid_days: 365 },
+  ])
 })

@@ -80,6 +80,26 @@ test('send_email writes to the outbox, once for a call', () => {
   expect(count(database, 'outbox', "address = 'mina.alder@example.com' AND body = 'there'")).toBe(2)
 })
 
+test('create_voucher makes one for a call, and the user’s end is its end', () => {
+  const { database, tools } = open()
+  const input = { userId: 'u_42', cents: 2_000, validDays: 30 }
+  const [first, again, other] = ['c1', 'c1', 'c2'].map((id) => tools.create_voucher.execute?.(input, call(id)))
+  expect(first).toEqual({ ...input, code: expect.stringMatching(/^V-[0-9A-F]{8}$/) })
+  expect([again, count(database, 'vouchers', 'cents = 2000 AND valid_days = 30')]).toEqual([first, 2])
+  expect(other).not.toEqual(first)
+  expect(() => tools.create_voucher.execute?.({ ...input, userId: 'u_99' }, call('c3'))).toThrow('There is no user')
+  tools.delete_user_data.execute?.({ userId: 'u_42' }, call('c4'))
+  expect(count(database, 'vouchers')).toBe(0)
+})
+
+test('a database of the first version gets its vouchers', () => {
+  const { path, database } = open()
+  database.exec('DROP TABLE vouchers; PRAGMA user_version = 1')
+  database.close()
+  expect(count(open(path).database, 'vouchers')).toBe(0)
+  expect(count(open(path).database, 'users')).toBe(21)
+})
+
 test('the agent defines, says which model it has, and closes its database', () => {
   const path = temporaryFile()
   const demo = demoAgents({ database: path, env: {} })
