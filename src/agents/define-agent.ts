@@ -1,6 +1,7 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider'
 import { CountersignError } from '../errors.ts'
 import type { Agent } from './agent.ts'
+import { isPlainObject } from './plain-object.ts'
 import { readTool } from './read-tool.ts'
 
 /** Tools by name: {@link tool}, or the AI SDK's own, taken as they are. */
@@ -94,10 +95,4 @@ export function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agen
     byName.set(agent.name, agent)
   }
   return byName
-}
-
-function isPlainObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
 }
