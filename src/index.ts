@@ -4,6 +4,10 @@ export type { Agent } from './agents/agent.ts'
 export { asTool } from './agents/as-tool.ts'
 export { askUser } from './agents/ask-user.ts'
 export { type AgentDefinition, defineAgent, type ToolRecord } from './agents/define-agent.ts'
+export type { McpClient } from './agents/mcp-client.ts'
+export type { McpResult } from './agents/mcp-result.ts'
+export type { McpTool, McpToolSettings, McpToolsOptions } from './agents/mcp-settings.ts'
+export { mcpTools } from './agents/mcp-tools.ts'
 export {
   type Script,
   type ScriptedAnswer,

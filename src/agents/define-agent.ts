@@ -2,6 +2,7 @@ import type { LanguageModelV4 } from '@ai-sdk/provider'
 import { CountersignError } from '../errors.ts'
 import type { Agent } from './agent.ts'
 import { isAgent, markMade } from './made-agents.ts'
+import { isPlainObject } from './plain-object.ts'
 import { readTool } from './read-tool.ts'
 
 /** Tools by name: {@link tool}, or the AI SDK's own, taken as they are. */
@@ -112,9 +113,3 @@ const withInner = (agent: Agent): Agent[] =>
 
 const twoOfOneName = (agent: Agent | undefined) =>
   new CountersignError('INVALID_DEFINITION', `Two agents are named '${agent?.name}': rename one.`)
-
-function isPlainObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
-}

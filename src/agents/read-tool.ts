@@ -48,6 +48,9 @@ const theirs = [
 ]
 const known = new Set([...ours, ...theirs])
 
+/** Whether every provider takes it as the name of a tool. */
+export const isToolName = (name: string): boolean => /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/.test(name)
+
 /**
  * Checks a tool and reads it once, so that nothing done to the definition afterwards changes its gate.
  *
@@ -56,7 +59,7 @@ const known = new Set([...ours, ...theirs])
 export function readTool(name: string, given: unknown): AgentTool {
   if (typeof given !== 'object' || given === null) throw invalid('it is no tool')
   const tool = given as AnyToolDefinition
-  if (!/^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/.test(name)) throw invalid('its name must be 1 to 64 letters, digits, _ or -')
+  if (!isToolName(name)) throw invalid('its name must be 1 to 64 letters, digits, _ or -')
   // A misspelt `approval` must not make a tool that nobody guards.
   const unknown = Object.keys(tool).find((key) => !known.has(key))
   if (unknown !== undefined) throw invalid(`it has an unknown field '${unknown}'`)
