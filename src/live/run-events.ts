@@ -45,14 +45,21 @@ export async function watchRun(
   }
   if (!isRunId(runId)) throw notFound()
   const spoken = createSpokenText()
-  /** How often something was heard of the run. */
+  /** How often something was heard of the run, and the last entry that was told of. */
   let heard = 1
+  let told = 0
 
+  let wakeAgain = () => {}
   const attach = (wake: () => void): Disposable => {
+    wakeAgain = () => {
+      heard += 1
+      wake()
+    }
     const attached = new DisposableStack()
     attached.use(
-      hub.listenToRun(runId, ({ kind }) => {
-        if (kind === 'approval') return
+      hub.listenToRun(runId, (news) => {
+        if (news.kind === 'approval') return
+        if (news.kind === 'run') told = Math.max(told, news.seq)
         heard += 1
         wake()
       }),
@@ -72,6 +79,16 @@ export async function watchRun(
     let cursor = await openCursor(store, run, from)
     /** How much of what was heard has been read for. */
     let heeded = 0
+    /** Since when something is told of that no read finds. */
+    let lateSince: number | null = null
+
+    /** The feed may be ahead of what is read, while a database changes its primary: what it told of is looked for until it is there. */
+    function heed(heardBefore: number, toldBefore: number) {
+      const isLate = cursor.read.seq < toldBefore && !cursor.over
+      lateSince = isLate ? (lateSince ?? performance.now()) : null
+      if (lateSince !== null && performance.now() - lateSince < patienceMs) setTimeout(wakeAgain, againMs).unref()
+      heeded = heardBefore
+    }
 
     return async () => {
       for (;;) {
@@ -80,9 +97,10 @@ export async function watchRun(
         // Text of a later step: its model call was made after an entry that is not read yet.
         if (!entry && !cursor.over && (heard > heeded || spoken.step > step)) {
           const heardBefore = heard
+          const toldBefore = told
           cursor = await readOn(store, cursor)
           entry = nextEntry(cursor)
-          if (cursor.caughtUp) heeded = heardBefore
+          if (cursor.caughtUp) heed(heardBefore, toldBefore)
         }
         if (entry ? endsSpeech(entry) : !cursor.over) {
           const delta = spoken.take(step)
@@ -96,6 +114,9 @@ export async function watchRun(
     }
   })
 }
+
+const againMs = 100
+const patienceMs = 5_000
 
 /** What follows the text of a step. Any other entry comes before the model speaks. */
 const endsSpeech = ({ type }: Entry) =>

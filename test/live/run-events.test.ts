@@ -157,6 +157,29 @@ describe('the entries of a run', () => {
     expect((await next).value).toMatchObject({ entry: { seq: 2 } })
   })
 
+  test('are looked for again when the feed is ahead of what is read', async () => {
+    await using scene = await openScene()
+    const run = await scene.startRun()
+    let behind = 2
+    const journal: Store['journal'] = {
+      async read(id, after, limit) {
+        const page = await scene.store.journal.read(id, after, limit)
+        if (page.length === 0 || after === 0 || behind === 0) return page
+        behind -= 1
+        return []
+      },
+    }
+    const store = { ...scene.store, journal, runs: { ...scene.store.runs, get: async () => present } }
+    let present = run.run()
+    const watched = await watchRun({ store, hub: scene.hub }, requester, { runId: run.id, after: 1 })
+    const next = watched.next()
+    await run.append(answer(null))
+    present = run.run()
+    expect((await next).value).toMatchObject({ entry: { seq: 2 } })
+    expect(behind).toBe(0)
+    await watched.return?.()
+  })
+
   test('news that comes twice, late and in disorder makes no double', async () => {
     await using scene = await openScene()
     const feed = manualFeed()
