@@ -15,7 +15,7 @@ import { mongodbEngineFigures } from './mongodb-engine.ts'
 import { raceFigures } from './race.ts'
 import { sqliteEngineFigures } from './sqlite-engine.ts'
 
-// npm run bench -- [--store sqlite|mongodb] [--only engine,http,…] [--cycles N] [--quick] [--json FILE] [--profile DIR]
+// npm run bench -- [--store sqlite|mongodb] [--only engine,http,…] [--cycles N] [--many N] [--quick] [--json FILE] [--profile DIR]
 
 type Part = (bench: Bench) => Promise<Figure[]>
 type Parts = Readonly<Record<string, Part>>
@@ -41,6 +41,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     cycles: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    many: { type: 'string' },
     json: { type: 'string' },
     profile: { type: 'string' },
   },
@@ -50,13 +51,16 @@ if (store !== 'sqlite' && store !== 'mongodb') refuse('--store takes sqlite or m
 const parts = partsOf[store]
 const names = values.only?.split(',') ?? Object.keys(parts)
 const cycles = Number(values.cycles ?? (quick ? 400 : 4_000))
+const many = values.many === undefined ? undefined : Number(values.many)
+if (many !== undefined && !(Number.isInteger(many) && many >= 1_000)) refuse('--many takes a number from 1000.')
 if (!names.every((name) => Object.hasOwn(parts, name)) || !Number.isInteger(cycles) || cycles < 32) {
   refuse(`--only takes ${Object.keys(parts).join(',')} or some of them, --cycles a number from 32.`)
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'countersign-bench-'))
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
-const signal = AbortSignal.timeout(longestMs[store])
+const endAfterMs = many === undefined ? longestMs[store] : 3_600_000
+const signal = AbortSignal.timeout(endAfterMs)
 const busy = loadavg()[0]
 const figures: Figure[] = []
 try {
@@ -65,7 +69,7 @@ try {
   await measure(sizesFor(databases))
 } catch (error) {
   // What was killed makes its errors, and they are not the reason.
-  console.error(signal.aborted ? `The bench is ended: it took longer than ${longestMs[store] / 1000} s.` : error)
+  console.error(signal.aborted ? `The bench is ended: it took longer than ${endAfterMs / 1000} s.` : error)
   process.exit(1)
 }
 report()
@@ -76,6 +80,7 @@ function sizesFor({ isReal, newDatabase }: Pick<Bench, 'isReal' | 'newDatabase'>
   // SQLite is quick enough to be given its cycles; a server may be anything.
   const load = { most: cycles, ...(store === 'mongodb' && { forMs: quick ? 3_000 : 12_000 }) }
   const common = { store: store as StoreKind, isReal, newDatabase, load, profileTo: values.profile, signal }
+  if (many !== undefined) return { ...common, pending: many, paused: many }
   if (quick) return { ...common, pending: 2_000, paused: 2_000 }
   // Where a stand-in sorts them all for each list, more would say no more.
   if (!isReal) return { ...common, pending: 10_000, paused: 10_000 }

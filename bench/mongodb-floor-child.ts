@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect } from '../src/store/mongodb/connect.ts'
 import { prepareSchema } from '../src/store/mongodb/schema.ts'
 import type { Load } from './bench.ts'
@@ -13,13 +14,22 @@ const handlers = {
     anotherCycle = otherCycles(await recordCycle(url))
   },
   warmUp: warmDriver,
-  /** The cost of the bare writes of cycles, after others to warm up. Their documents are made beforehand. */
-  async measure(url: string, warmUp: Load, load: Load): Promise<Cost> {
+  /**
+   * The cost of the bare writes of cycles, after others to warm up. Their documents are made beforehand. `watched`: a change
+   * stream is open meanwhile that brings nothing, as the engine's does of its own writes.
+   */
+  async measure(url: string, warmUp: Load, load: Load, watched: boolean): Promise<Cost> {
     // The product's own connection and collections; beyond that it is the driver and nothing else.
     await using connection = await connect(url)
     const { client } = connection
     const db = client.db(connection.database)
     await prepareSchema(db, '')
+    const stream = watched
+      ? connection.watching.db(connection.database).watch([{ $match: { 'ns.coll': 'none' } }])
+      : null
+    // It ends with its client, which is no news.
+    stream?.on('error', () => {}).on('change', () => {})
+    if (stream) await once(stream, 'resumeTokenChanged')
 
     async function write({ transaction, writes }: Unit) {
       if (transaction === null) for (const one of writes) await perform(db, one)
