@@ -153,8 +153,7 @@ forEachStore(({ serve }) => {
 
     test('a hundred outer runs do not keep their inner ones from being worked on', async () => {
       const { kept, tools } = toolbox()
-      const middle = asking(worker(tools).agent, ['look:a'], { name: 'middle' })
-      const { agent } = asking(middle.agent, ['Go.'])
+      const { agent } = asking(worker(tools).agent, ['look:a'])
       await using api = await serve({ agents: [agent], maxConcurrentRuns: 4 })
       const count = api.database.startsWith('mongodb') ? 12 : 100
       const runs = await Promise.all(Array.from({ length: count }, () => start(api, { waitMs: 0 })))
