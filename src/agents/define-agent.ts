@@ -31,7 +31,7 @@ export type AgentDefinition = {
  * @throws CountersignError INVALID_DEFINITION that names agent and tool and says what to change.
  */
 export function defineAgent(definition: AgentDefinition): Agent {
-  const { name, model, maxRetries = 2, maxSteps = 50 } = definition
+  const { name, model, tools: listed, maxRetries = 2, maxSteps = 50 } = definition
   const fail = (message: string, cause?: unknown) =>
     new CountersignError('INVALID_DEFINITION', `Agent '${name}': ${message}`, { cause })
   if (model?.specificationVersion !== 'v4' || typeof model.doStream !== 'function') {
@@ -41,11 +41,11 @@ export function defineAgent(definition: AgentDefinition): Agent {
   }
   if (!Number.isInteger(maxRetries) || maxRetries < 0) throw fail("'maxRetries' is a whole number from 0")
   if (!Number.isInteger(maxSteps) || maxSteps < 1) throw fail("'maxSteps' is a whole number from 1")
-  const given = typeof definition.tools === 'function' ? definition.tools() : (definition.tools ?? {})
+  const given = typeof listed === 'function' ? Reflect.apply(listed, definition, []) : (listed ?? {})
   // A promise or a Map has no entries of its own: it would be an agent without tools.
   if (!isPlainObject(given))
     throw fail("'tools' is a plain object of tools by name, or a function that gives one (not a promise)")
-  const tools = Object.entries(given).map(([toolName, tool]) => {
+  const tools = toolsOf(given).map(([toolName, tool]) => {
     try {
       return [toolName, readTool(toolName, tool)] as const
     } catch (error) {
@@ -64,6 +64,16 @@ export function defineAgent(definition: AgentDefinition): Agent {
   })
   made.add(agent)
   return agent
+}
+
+/** Each once, with its name: also one that no list of the names would show. */
+function toolsOf(record: object): [string, unknown][] {
+  return Reflect.ownKeys(record).flatMap((key): [string, unknown][] => {
+    const tool = Reflect.get(record, key)
+    const isListed = typeof key === 'string' && Object.getOwnPropertyDescriptor(record, key)?.enumerable
+    // What a module brings along beside its exports (`__esModule`, its toStringTag) is no object.
+    return isListed || typeof tool === 'object' ? [[String(key), tool]] : []
+  })
 }
 
 /** What this copy of the package has checked: an agent of another copy has its tools behind another gate. */
@@ -99,5 +109,7 @@ export function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agen
 function isPlainObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false
   const prototype = Object.getPrototypeOf(value)
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
+  if (prototype === null || prototype === Object.prototype) return true
+  // Of another realm; a record that inherits from another would leave that one's tools behind.
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'hasOwnProperty')
 }
