@@ -38,7 +38,7 @@ export type AgentDefinition = {
  * @throws CountersignError INVALID_DEFINITION that names agent and tool and says what to change.
  */
 export function defineAgent(definition: AgentDefinition): Agent {
-  const { name, model, maxRetries = 2, maxSteps = 50, maxHistoryMessages = 200 } = definition
+  const { name, model, tools: listed, maxRetries = 2, maxSteps = 50, maxHistoryMessages = 200 } = definition
   const fail = (message: string, cause?: unknown) =>
     new CountersignError('INVALID_DEFINITION', `Agent '${name}': ${message}`, { cause })
   if (model?.specificationVersion !== 'v4' || typeof model.doStream !== 'function') {
@@ -50,11 +50,11 @@ export function defineAgent(definition: AgentDefinition): Agent {
   if (!Number.isInteger(maxSteps) || maxSteps < 1) throw fail("'maxSteps' is a whole number from 1")
   if (!Number.isInteger(maxHistoryMessages) || maxHistoryMessages < 0)
     throw fail("'maxHistoryMessages' is a whole number from 0")
-  const given = typeof definition.tools === 'function' ? definition.tools() : (definition.tools ?? {})
+  const given = typeof listed === 'function' ? Reflect.apply(listed, definition, []) : (listed ?? {})
   // A promise or a Map has no entries of its own: it would be an agent without tools.
   if (!isPlainObject(given))
     throw fail("'tools' is a plain object of tools by name, or a function that gives one (not a promise)")
-  const tools = Object.entries(given).map(([toolName, tool]) => {
+  const tools = toolsOf(given).map(([toolName, tool]) => {
     try {
       return [toolName, readTool(toolName, tool)] as const
     } catch (error) {
@@ -74,6 +74,16 @@ export function defineAgent(definition: AgentDefinition): Agent {
   })
   markMade(agent)
   return agent
+}
+
+/** Each once, with its name: also one that no list of the names would show. */
+function toolsOf(record: object): [string, unknown][] {
+  return Reflect.ownKeys(record).flatMap((key): [string, unknown][] => {
+    const tool = Reflect.get(record, key)
+    const isListed = typeof key === 'string' && Object.getOwnPropertyDescriptor(record, key)?.enumerable
+    // What a module brings along beside its exports (`__esModule`, its toStringTag) is no object.
+    return isListed || typeof tool === 'object' ? [[String(key), tool]] : []
+  })
 }
 
 /**

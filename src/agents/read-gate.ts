@@ -65,12 +65,13 @@ function readNeedsApproval(value: unknown): Asked | null {
 
 function readApproval(tool: AnyToolDefinition, asked: boolean) {
   const given = tool.approval
-  const settings = typeof given === 'object' && given !== null ? given : { type: given }
+  const settings = typeof given === 'object' && given !== null ? given : { type: given, expiresIn: undefined }
+  const { type: stated, expiresIn } = settings
   if (tool.logApproval !== undefined && typeof tool.logApproval !== 'boolean')
     throw invalid('logApproval is true or false')
   // An approval that is given without its type must not become none.
-  if (given !== undefined && settings.type == null) throw invalid("approval needs its type: 'required' or 'audit'")
-  const type = settings.type ?? (tool.logApproval ? 'audit' : asked ? 'required' : null)
+  if (given !== undefined && stated == null) throw invalid("approval needs its type: 'required' or 'audit'")
+  const type = stated ?? (tool.logApproval ? 'audit' : asked ? 'required' : null)
   if (type !== null && type !== 'required' && type !== 'audit') {
     throw invalid(`approval: '${String(type)}' is unknown: 'required' and 'audit' are the types`)
   }
@@ -83,12 +84,10 @@ function readApproval(tool: AnyToolDefinition, asked: boolean) {
   const unknown = Object.keys(settings).filter((key) => key !== 'type' && key !== 'expiresIn')
   if (unknown.length > 0)
     throw invalid(`approval has no setting '${unknown[0]}': 'type' and 'expiresIn' are the settings`)
-  if ('expiresIn' in settings && settings.expiresIn !== undefined && type === 'audit') {
+  if (expiresIn !== undefined && type === 'audit') {
     throw invalid("approval: 'audit' and expiresIn exclude each other: what the requester answers has no deadline")
   }
-  const expiresInMs =
-    'expiresIn' in settings && settings.expiresIn !== undefined ? milliseconds(settings.expiresIn) : null
-  return { type, expiresInMs } as const
+  return { type, expiresInMs: expiresIn === undefined ? null : milliseconds(expiresIn) } as const
 }
 
 function readPause(tool: AnyToolDefinition, approval: 'required' | 'audit' | null): keyof typeof pauses | null {

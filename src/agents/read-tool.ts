@@ -46,7 +46,9 @@ const theirs = [
   ],
   ...['onInputStart', 'onInputDelta', 'onInputAvailable'],
 ]
-const known = new Set([...ours, ...theirs])
+const known = new Set<string | symbol>([...ours, ...theirs, schemaForPerson, agentOfTool, Symbol.toStringTag])
+/** What makes the gate. */
+const gating = ['approval', 'logApproval', 'pause', 'userInput', 'when', 'needsApproval'] as const
 
 /** Whether every provider takes it as the name of a tool. */
 export const isToolName = (name: string): boolean => /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/.test(name)
@@ -58,11 +60,11 @@ export const isToolName = (name: string): boolean => /^[a-zA-Z_][a-zA-Z0-9_-]{0,
  */
 export function readTool(name: string, given: unknown): AgentTool {
   if (typeof given !== 'object' || given === null) throw invalid('it is no tool')
-  const tool = given as AnyToolDefinition
   if (!isToolName(name)) throw invalid('its name must be 1 to 64 letters, digits, _ or -')
   // A misspelt `approval` must not make a tool that nobody guards.
-  const unknown = Object.keys(tool).find((key) => !known.has(key))
-  if (unknown !== undefined) throw invalid(`it has an unknown field '${unknown}'`)
+  const unknown = Reflect.ownKeys(given).find((key) => !known.has(key))
+  if (unknown !== undefined) throw invalid(`it has an unknown field '${String(unknown)}'`)
+  const tool = readFields(given)
   if (tool.type === 'provider') {
     throw invalid(
       'it is executed or defined by the model provider and cannot be put under a gate: write it as a function tool',
@@ -88,11 +90,24 @@ export function readTool(name: string, given: unknown): AgentTool {
     idempotent: tool.idempotent === true,
     destructive: tool.destructive === true,
     timeoutMs: readTimeout(tool),
-    [execute]: tool.execute === undefined ? null : (tool.execute.bind(tool) as Execute),
+    [execute]: tool.execute === undefined ? null : (tool.execute.bind(given) as Execute),
     agent,
-    toModelOutput: typeof tool.toModelOutput === 'function' ? (tool.toModelOutput.bind(tool) as ToModelOutput) : null,
+    toModelOutput: typeof tool.toModelOutput === 'function' ? (tool.toModelOutput.bind(given) as ToModelOutput) : null,
   })
 }
+
+/** Its fields, inherited ones too. What a getter says later changes nothing, and one that says now this and now that is not believed. */
+function readFields(given: object): AnyToolDefinition {
+  const look = () => Object.fromEntries([...known].map((key) => [key, Reflect.get(given, key)])) as AnyToolDefinition
+  const [tool, again] = [look(), look()]
+  const unsteady = gating.find((key) => !isAlike(tool[key], again[key]))
+  if (unsteady !== undefined) throw invalid(`${unsteady} changes from one look to the next`)
+  return tool
+}
+
+/** A getter may make its object or function anew each time. */
+const isAlike = (one: unknown, other: unknown) =>
+  Object.is(one, other) || (typeof one === typeof other && (typeof one === 'object' || typeof one === 'function'))
 
 function readAgent({ [agentOfTool]: agent, inputSchema, toModelOutput, timeout }: AnyToolDefinition): Agent | null {
   if (agent === undefined) return null

@@ -91,8 +91,10 @@ const tampered = (why: string): Admission => ({ verdict: 'tampered', why })
 /** A gate added or raised since the proposal holds, but what `when` said then stands. */
 function needsMoreNow({ proposed }: Call, { gate }: AgentTool): boolean {
   if (gate === null || (gate.when !== null && proposed.when === 'no')) return false
-  return proposed.gate === null || (gate.approval !== null && proposed.gate.approval === null)
+  return proposed.gate === null || tiers.indexOf(gate.approval) > tiers.indexOf(proposed.gate.approval)
 }
+
+const tiers = [null, 'AUDIT', 'REQUIRED'] as const
 
 /** How an approval record does not belong to the call it is asked for, or null when it does. */
 function contradiction(record: ApprovalRecord, call: Call, run: RunRecord): string | null {
@@ -102,10 +104,14 @@ function contradiction(record: ApprovalRecord, call: Call, run: RunRecord): stri
     record.tenant !== run.tenant ||
     record.runId !== run.id ||
     record.callId !== proposed.callId ||
+    record.agentName !== run.agentName ||
+    record.requestedBy !== run.requestedBy ||
     record.toolName !== proposed.toolName
   ) {
     return `${name} belongs to another call.`
   }
+  if (record.kind !== proposed.gate?.pause || record.type !== proposed.gate.approval)
+    return `${name} asks for something else than the call it was made for.`
   const schema = proposed.inputSchema ?? ''
   if (
     record.fingerprint !== proposed.fingerprint ||
@@ -115,6 +121,8 @@ function contradiction(record: ApprovalRecord, call: Call, run: RunRecord): stri
     return `${name} shows other arguments than the call it was made for.`
   }
   const { resolution } = record
+  if (record.status === 'APPROVED' && resolution?.status !== 'APPROVED')
+    return `${name} is APPROVED without a decision.`
   const isSame = (['arguments', 'values', 'outcome'] as const).every((part) =>
     isDeepStrictEqual(resolution?.[part] ?? null, decision?.[part] ?? null),
   )

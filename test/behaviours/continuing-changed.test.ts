@@ -20,7 +20,7 @@ forEachStore(({ serve }) => {
     const gated = { inputSchema: one, approval: 'required', execute: kept.enter } as const
     const look = tool({ inputSchema: one, execute: () => 'seen' })
     const before = { erase: tool(gated), look }
-    const plainBefore = { erase: tool({ inputSchema: one, pause: 'confirmation', execute: kept.enter }), look }
+    const plain = { inputSchema: one, pause: 'confirmation', execute: kept.enter } as const
 
     const changed: Record<string, ToolRecord> = {
       removed: { look },
@@ -63,8 +63,11 @@ forEachStore(({ serve }) => {
       },
     )
 
-    test('C11 a plain pause that became one for an approver: the requester’s answer does not run it', async () => {
-      const first = agentOf(plainBefore, asked)
+    test.each<[string, object]>([
+      ['a plain pause', plain],
+      ['an audit', { ...plain, approval: 'audit' }],
+    ])('C11 %s that became one for an approver: the requester’s answer does not run it', async (_, earlier) => {
+      const first = agentOf({ erase: earlier, look }, asked)
       await using api = await serve({ agents: [first.agent] })
       const run = await start(api)
       const second = agentOf(before, asked)

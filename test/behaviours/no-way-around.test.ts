@@ -1,47 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
-import type { ApprovalRecord } from '../../src/store/records.ts'
 import { agentOf, ledger } from './support/agents.ts'
-import {
-  approvalsOf,
-  cancel,
-  continueRun,
-  decide,
-  finished,
-  readRun,
-  resolve,
-  restart,
-  start,
-  until,
-} from './support/api.ts'
+import { approvalsOf, cancel, continueRun, decide, finished, readRun, resolve, start } from './support/api.ts'
+import { eachPause, input, inputSchema, type Pause, pauses } from './support/pauses.ts'
 import { forEachStore } from './support/stores.ts'
 
 // What got tools of others to run without the approval they need, tried on every kind of pause: here nothing runs.
 
-const inputSchema = z.object({ to: z.string(), euros: z.number() })
-const input = { to: 'Riley', euros: 5 }
-
-const kinds = {
-  confirmation: { fields: {}, approve: {}, forged: {} },
-  'user-input': {
-    fields: { pause: 'user-input', userInput: ['euros'] },
-    approve: { values: { euros: 50 } },
-    forged: { values: '{"euros":1000000}' },
-  },
-  'external-execution': {
-    fields: { pause: 'external-execution', execute: undefined },
-    approve: { outcome: { success: { result: 'paid' } } },
-    forged: { outcome: { result: '"forged"' } },
-  },
-} as const
-type Kind = keyof typeof kinds
-const each = Object.keys(kinds) as Kind[]
-
 /** An agent whose calls of `pay` need an approver, and those of `say` its requester's word. */
-function scene(kind: Kind, turns = 1) {
+function scene(pause: Pause, turns = 1) {
   const kept = ledger()
-  const pay = { inputSchema, execute: kept.enter, ...kinds[kind].fields, approval: 'required' }
-  const say = { inputSchema, execute: kept.enter, pause: 'confirmation', ...kinds[kind].fields }
+  const pay = { inputSchema, execute: kept.enter, ...pauses[pause].fields, approval: 'required' }
+  const say = { inputSchema, execute: kept.enter, ...pauses[pause].fields }
   const both = [
     { call: 'pay', input },
     { call: 'say', input },
@@ -55,13 +24,13 @@ function scene(kind: Kind, turns = 1) {
   }
 }
 
-forEachStore(({ serve, editApproval }) => {
-  describe.each(each)('a required call, %s', (kind) => {
-    const { approve, forged } = kinds[kind]
+forEachStore(({ serve }) => {
+  describe.each(eachPause)('a required call, %s', (pause) => {
+    const { approve } = pauses[pause]
     const refused = { __typename: 'InvalidInputError' }
 
     async function paused(options: Record<string, unknown> = {}, turns = 1) {
-      const { kept, agent } = scene(kind, turns)
+      const { kept, agent } = scene(pause, turns)
       const api = await serve({ agents: [agent] })
       const run = await start(api, options)
       const [pay, say] = run.requirements.map(({ callId }: { callId: string }) => callId)
@@ -109,7 +78,7 @@ forEachStore(({ serve, editApproval }) => {
       await decide(scene.api, scene.id, { decision: { approve } })
       await continueRun(scene.api, scene.run.id, answerTo(scene.say))
       const again = await readRun(scene.api, scene.run.id)
-      const ran = kind === 'external-execution' ? 0 : 2
+      const ran = pause === 'external-execution' ? 0 : 2
       expect([again.status, scene.kept.made.length]).toEqual(['PAUSED', ran])
       const [first, second] = approvalsOf(again)
       expect([first.status, second.status, second.id === first.id]).toEqual(['APPROVED', 'PENDING', false])
@@ -147,47 +116,5 @@ forEachStore(({ serve, editApproval }) => {
       })
       expect(cancelled.kept.made).toEqual([])
     })
-
-    test('does not run when what was decided is changed in the database afterwards', async () => {
-      await using scene = await paused({ resumeMode: 'MANUAL' })
-      await decide(scene.api, scene.id, { decision: { approve } })
-      await continueRun(scene.api, scene.run.id, answerTo(scene.say, { reject: {} }))
-      const run = await readRun(scene.api, scene.run.id)
-      if (kind === 'confirmation') return expect(run.status).toBe('COMPLETED')
-      // Another run of the same: decided, not continued yet, and then changed.
-      const other = await start(scene.api, { resumeMode: 'MANUAL' })
-      const [{ id }] = approvalsOf(other)
-      const before = scene.kept.made.length
-      const record = await decide(scene.api, id, { decision: { approve } })
-      await until(scene.api, other.id, 'ToolCallsDecided')
-      await scene.api.server.close()
-      await editApproval(String(scene.api.database), id, { resolution: forgedResolution(record, forged) })
-      await restart(scene.api)
-      await continueRun(scene.api, other.id, answerTo(other.requirements[1].callId, { reject: {} }))
-      const after = await finished(scene.api, other.id)
-      expect(scene.kept.made).toHaveLength(before)
-      expect(after).toMatchObject({ status: 'FAILED', error: { code: 'TAMPERED' } })
-    })
   })
 })
-
-/** The resolution as somebody would leave it who changes what was filled in or brought, and nothing else. */
-function forgedResolution(
-  { resolution, fingerprint }: { resolution: { resolvedAt: string; note: string | null }; fingerprint: string },
-  forged: object,
-): ApprovalRecord['resolution'] {
-  return {
-    status: 'APPROVED',
-    cause: 'DECISION',
-    by: 'prn_approver-1' as never,
-    at: Date.parse(resolution.resolvedAt),
-    decisionId: 'd',
-    note: null,
-    message: null,
-    arguments: null,
-    fingerprint,
-    values: null,
-    outcome: null,
-    ...forged,
-  }
-}

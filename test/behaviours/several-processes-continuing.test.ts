@@ -9,7 +9,7 @@ import { startAny } from './support/start-any.ts'
 const succeeded = (answers: readonly AnyData[]) =>
   answers.filter(({ __typename }) => __typename === 'ContinueRunSuccess')
 
-describe.skipIf(mongodbIsOff())('continuing and starting on two servers with one MongoDB database', () => {
+describe.skipIf(mongodbIsOff())('continuing and starting: two servers, one database', { timeout: 180_000 }, () => {
   test('C7 continueRun of an approved call at once on A and B, twenty times: it runs once', async () => {
     await using s = await sharedDatabase()
     const [a, b] = await s.spawnTwo()

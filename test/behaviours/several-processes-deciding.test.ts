@@ -31,7 +31,7 @@ function lagOf(run: AnyData): number {
 }
 const count = (types: readonly string[], name: string) => types.filter((type) => type === name).length
 
-describe.skipIf(mongodbIsOff())('deciding on two servers with one MongoDB database', () => {
+describe.skipIf(mongodbIsOff())('deciding on two servers with one MongoDB database', { timeout: 180_000 }, () => {
   test('R2 a thousand resolutions at once of one approval, half on each: one success, 999 conflicts with the record as it stands', async () => {
     await using s = await sharedDatabase()
     const [a, b] = await s.spawnTwo()

@@ -45,7 +45,7 @@ async function allOf(events: Events<AnyData>): Promise<AnyData[]> {
   return all.filter(({ __typename }) => __typename !== 'TextDelta')
 }
 
-describe.skipIf(mongodbIsOff())('two servers on one MongoDB database', () => {
+describe.skipIf(mongodbIsOff())('two servers on one MongoDB database', { timeout: 180_000 }, () => {
   test('W6 started on A, watched and approved on B, followed on A to its end', async () => {
     await using s = await sharedDatabase()
     const [a, b] = await s.spawnTwo()
@@ -78,7 +78,7 @@ describe.skipIf(mongodbIsOff())('two servers on one MongoDB database', () => {
     const consoles = both.flatMap((api) =>
       (['subscribe', 'sse'] as const).map((how) => followPending(api[how](pendingDocument, {}, 'approver-1'))),
     )
-    await expect.poll(() => consoles.every(({ snapshots }) => snapshots.length === 1)).toBe(true)
+    await expect.poll(() => consoles.every(({ snapshots }) => snapshots.length === 1), { timeout: 30_000 }).toBe(true)
     await Promise.all(
       times(30).map(async (n) => {
         const [here, there] = n % 2 ? [a, b] : [b, a]

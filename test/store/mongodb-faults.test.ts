@@ -35,6 +35,8 @@ const timeouts = { socketTimeoutMS: 1_000, connectTimeoutMS: 500, heartbeatFrequ
 /** What is asked while the server is known to be away, and what finds out, which the driver asks twice. */
 const knownWithin = hasty + 500
 const foundWithin = 2 * timeouts.socketTimeoutMS + knownWithin
+/** How long is waited, in ms, for what comes by itself once the trouble is over: on a busy machine the server takes its time. */
+const eventually = 30_000
 
 let server: MongoServer
 let databases = 0
@@ -228,10 +230,10 @@ const writeOf = (name: string): Write => {
   return write
 }
 
-describe.skipIf(mongodbIsOff())('a MongoDB store', () => {
+describe.skipIf(mongodbIsOff())('a MongoDB store', { timeout: 180_000 }, () => {
   beforeAll(async () => {
     server = await startMongoServer()
-  })
+  }, 180_000)
   afterAll(() => server?.[Symbol.asyncDispose]())
 
   describe('whose connection is lost', () => {
@@ -270,9 +272,15 @@ describe.skipIf(mongodbIsOff())('a MongoDB store', () => {
       const { store } = await open({ through: proxy })
       const run = await claimed(store)
       const taken = aRun({ sessionId: run.sessionId, id: run.id })
+      const step = aStep(run)
+      // A transaction that nobody ends stays for a minute. STORE_UNAVAILABLE for the lost connections is an answer, and the caller asks again.
+      const soon = { timeout: 10_000, interval: 50 }
       await using _ = await failPoint(server, { failCommands: ['abortTransaction'], closeConnection: true }, 5)
-      expect(await store.runs.create(taken, anEntry(taken, 1))).toEqual({ outcome: 'exists', run })
-      expect(await store.runs.step(aStep(run))).toMatchObject({ seq: 2 })
+      const created = await vi.waitFor(() => store.runs.create(taken, anEntry(taken, 1)), soon)
+      expect(created).toEqual({ outcome: 'exists', run })
+      await vi.waitFor(() => store.runs.step(step), soon)
+      expect(await present(store, run.id)).toMatchObject({ seq: 2 })
+      expect(await store.journal.read(run.id, 1, 5)).toEqual(step.entries)
     })
   })
 
@@ -298,7 +306,7 @@ describe.skipIf(mongodbIsOff())('a MongoDB store', () => {
           expect(ms).toBeLessThan(foundWithin)
           await fault[Symbol.asyncDispose]()
           expect(await times()).toBe(0)
-          await vi.waitFor(write, 5_000)
+          await vi.waitFor(write, eventually)
           expect(await times()).toBe(1)
         }
       },
@@ -369,9 +377,14 @@ describe.skipIf(mongodbIsOff())('a MongoDB store', () => {
   })
 
   describe('whose change stream breaks', () => {
+    const patientOther = {
+      serverSelectionTimeoutMS: eventually,
+      connectTimeoutMS: eventually,
+      socketTimeoutMS: eventually,
+    }
     /** A change by somebody else, which the stream alone can bring. */
     async function changeByOthers({ url }: Opened): Promise<News> {
-      await using client = new MongoClient(url)
+      await using client = new MongoClient(url, patientOther)
       const { id, ...run } = aRun()
       await collectionsOf(client.db(), '').runs.insertOne(fromRun({ id, ...run }, null))
       return { kind: 'run', id, seq: 1 }
@@ -379,7 +392,7 @@ describe.skipIf(mongodbIsOff())('a MongoDB store', () => {
     const toldOf = ({ heard }: Opened, ...oneOf: News[]) =>
       vi.waitFor(
         () => expect(heard.filter((news) => oneOf.some((one) => isDeepStrictEqual(one, news)))).not.toEqual([]),
-        5_000,
+        eventually,
       )
     const missed: News = { kind: 'missed' }
 
@@ -392,8 +405,8 @@ describe.skipIf(mongodbIsOff())('a MongoDB store', () => {
       await fault?.[Symbol.asyncDispose]()
       await vi.waitFor(async () => {
         const change = await changeByOthers(opened)
-        await vi.waitFor(() => expect(opened.heard).toContainEqual(change), 500)
-      }, 5_000)
+        await vi.waitFor(() => expect(opened.heard).toContainEqual(change), 2_000)
+      }, eventually)
     }
 
     test('a cursor that is killed', async () => {
@@ -402,7 +415,11 @@ describe.skipIf(mongodbIsOff())('a MongoDB store', () => {
       await using client = new MongoClient(server.url('admin'))
       for (let kills = 0; kills < 3; kills += 1) {
         await goesOn(opened)
-        const { getMore: cursor, collection, $db } = await vi.waitFor(() => proxy.last('getMore') ?? expect.fail())
+        const {
+          getMore: cursor,
+          collection,
+          $db,
+        } = await vi.waitFor(() => proxy.last('getMore') ?? expect.fail(), eventually)
         await client.db($db).command({ killCursors: collection, cursors: [cursor] })
         await expect(client.db($db).command({ getMore: cursor, collection })).rejects.toMatchObject({ code: 43 })
       }
@@ -434,10 +451,14 @@ describe.skipIf(mongodbIsOff())('a MongoDB store', () => {
       const opened = await open({ waits: hasty })
       for (let killed = 0; killed < 2; killed += 1) {
         await server.kill('SIGKILL')
+        const away = performance.now()
         expect((await attempt(opened.store.ping())).ms).toBeLessThan(foundWithin)
-        const { error, ms } = await attempt(opened.store.ping())
-        expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE' })
-        expect(ms).toBeLessThan(knownWithin)
+        // The driver looks for the server twice before it gives the stream up: were it back by then, nothing would be missed.
+        while (performance.now() - away < 3 * hasty) {
+          const { error, ms } = await attempt(opened.store.ping())
+          expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE' })
+          expect(ms).toBeLessThan(knownWithin)
+        }
         opened.heard.length = 0
         await server.restart()
         await toldOf(opened, missed)
@@ -462,10 +483,10 @@ describe.skipIf(mongodbIsOff())('a MongoDB store', () => {
         expect(ms).toBeLessThan(knownWithin)
       }
       server.thaw()
-      await vi.waitFor(() => store.ping(), 5_000)
+      await vi.waitFor(() => store.ping(), eventually)
       for (const { write, times } of scenes) {
         // What was sent before it hung may have been done since.
-        if ((await times()) === 0) await vi.waitFor(write, 5_000)
+        if ((await times()) === 0) await vi.waitFor(write, eventually)
         expect(await times()).toBeGreaterThanOrEqual(1)
       }
       const run = await claimed(store)
@@ -516,7 +537,7 @@ describe.skipIf(mongodbIsOff())('a MongoDB store', () => {
       const before = proxy.last('aggregate')
       proxy.delayAnswers('aggregate', 700)
       await failPoint(server, { failCommands: ['getMore'], errorCode: 286 }, 1)
-      await vi.waitFor(() => expect(proxy.last('aggregate')).not.toBe(before), 5_000)
+      await vi.waitFor(() => expect(proxy.last('aggregate')).not.toBe(before), eventually)
       const asked = performance.now()
       await store[Symbol.asyncDispose]()
       expect(performance.now() - asked).toBeLessThan(closedWithin)
