@@ -53,7 +53,8 @@ forEachStore(({ name, database }) => {
     expect((await listApprovals(api, {})).filter(({ kind }) => kind === 'RECONCILIATION')).toEqual([])
   }
 
-  describe('S1 a process that is killed in the middle of runs within runs', () => {
+  // Each starts two or three servers.
+  describe('S1 a process that is killed in the middle of runs within runs', { timeout: 120_000 }, () => {
     test('S1 while the innermost model thinks: all are taken over, and what it had done is there once', async () => {
       await using s = await scene()
       const run = await start(s.first, { agentName: 'outer', message: 'look think', waitMs: 0 })
