@@ -10,7 +10,7 @@ import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
 import { type Call, isOpen, presentCalls } from './fold.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
-import { approvalsOf, childrenOf } from './load.ts'
+import { approvalsOf, relativesOf } from './load.ts'
 import { makeCall, outcomeOfRun } from './make-call.ts'
 import { childRun } from './new-run.ts'
 import { next } from './next.ts'
@@ -56,6 +56,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   const thinking = new AbortController()
   const calling = new AbortController()
   let approvals: ReadonlyMap<ApprovalId, ApprovalRecord> = new Map()
+  let outer: RunRecord | null = null
   let children: ReadonlyMap<RunId, RunRecord> = new Map()
   let unseen = look
   let { fresh } = options
@@ -91,14 +92,22 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     if (!fresh) await lease.refresh()
     fresh = false
     approvals = await approvalsOf(store, lease.state)
-    children = await childrenOf(store, lease.state)
+    ;({ outer, children } = await relativesOf(store, lease.run, lease.state))
     if (!lease.run.gated && [...children.values()].some(({ gated }) => gated)) lease.bring({ gated: true })
   }
 
   /** Gives true when the lease was given up and false when there is more to do. */
   async function takeStep(): Promise<boolean> {
     const { cancelRequested, resumeMode } = lease.run
-    const step = next(lease.state, { cancelRequested, resumeMode, approvals, children, running, now: store.now() })
+    const step = next(lease.state, {
+      cancelRequested,
+      resumeMode,
+      approvals,
+      outer,
+      children,
+      running,
+      now: store.now(),
+    })
     switch (step.do) {
       case 'nothing':
         settleApprovals(lease, store.now())

@@ -4,6 +4,7 @@ import type { CancelRequest, FailureCode, Resolution } from '../store/records.ts
 import { type Call, openChildren } from './fold.ts'
 import type { CallDecision, EntryBody } from './journal.ts'
 import type { RunLease } from './lease.ts'
+import { nobodyAsks } from './next.ts'
 
 type Ending = Extract<EntryBody, { type: 'completed' | 'failed' | 'cancelled' }>
 
@@ -13,7 +14,7 @@ export function endRun(lease: RunLease, now: number, ending: Ending): void {
   const children = openChildren(lease.state)
   lease.draft(ending)
   if (ending.type !== 'completed') settleApprovals(lease, now)
-  const cancel = { by: lease.run.requestedBy, at: now, reason: 'The run that asked for it is over.' }
+  const cancel = { by: lease.run.requestedBy, at: now, reason: nobodyAsks }
   if (children.length > 0) lease.bring({ signal: children.map((id) => ({ id, cancel })) })
 }
 

@@ -145,8 +145,9 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     const over = isOver(state.status)
     const head = headOf(run, state, brings, store.now())
     const start = brings.flatMap(({ start }) => start ?? [])
-    // Whoever asked for this run hears of its pauses and of its end by the step that writes them.
-    const heedful = run.parent !== null && run.status !== state.status ? [{ id: run.parent.runId, cancel: null }] : []
+    // Whoever asked for this run hears by the step that writes it of its pauses and its end, and that who decides is to see it.
+    const isNews = run.status !== state.status || run.gated !== head.gated
+    const heedful = run.parent !== null && isNews ? [{ id: run.parent.runId, cancel: null }] : []
     const signal = [...heedful, ...brings.flatMap(({ signal }) => signal ?? [])]
     const cancelPending = brings.find(({ cancelPending }) => cancelPending)?.cancelPending ?? null
     run = await write({

@@ -36,14 +36,18 @@ export async function approvalsOf(
   return new Map(records.map((record) => [record.id, record]))
 }
 
-/** The runs of agents that the calls of this one began and that are not on record as over, as they are now. */
-export async function childrenOf(
+/** The run that asked for this one, and those of agents that its calls began and that are not on record as over, as they are now. */
+export async function relativesOf(
   { runs }: Pick<Store, 'runs'>,
+  { parent }: RunRecord,
   state: RunState,
-): Promise<ReadonlyMap<RunId, RunRecord>> {
-  const ids = openChildren(state)
+): Promise<{ readonly outer: RunRecord | null; readonly children: ReadonlyMap<RunId, RunRecord> }> {
+  const ids = [...openChildren(state), ...(parent ? [parent.runId] : [])]
   const records = ids.length > 0 ? await runs.getMany(ids) : []
-  return new Map(records.map((record) => [record.id, record]))
+  const children = new Map(records.map((record) => [record.id, record]))
+  const outer = (parent && children.get(parent.runId)) ?? null
+  if (outer) children.delete(outer.id)
+  return { outer, children }
 }
 
 /** The state of a claimed run; for a journal that cannot be believed, one that says where it ends, and in `error` what is wrong. */

@@ -12,6 +12,8 @@ export type Surroundings = {
   readonly approvals: ReadonlyMap<ApprovalId, ApprovalRecord>
   /** The runs that calls of agents began and that are not on record as over, as just read; one that is not there is missing. */
   readonly children: ReadonlyMap<RunId, RunRecord>
+  /** The run whose agent asked for this one, as just read; null when there is none. */
+  readonly outer: RunRecord | null
   /** What this process has under way: calls, or the model's. */
   readonly running: ReadonlySet<CallId | 'model'>
   readonly now: number
@@ -49,9 +51,15 @@ export function next(state: RunState, around: Surroundings): NextStep {
   const calls = presentCalls(state)
   const lost = calls.filter((call) => isUnderWay(call) && !around.running.has(call.proposed.callId))
   if (lost.length > 0) return { do: 'fail-unknown', calls: lost }
-  if (around.cancelRequested) return cancel(calls, around, around.cancelRequested)
+  const request = around.cancelRequested ?? orphaned(around)
+  if (request) return cancel(calls, around, request)
   return hear(calls, around) ?? join(calls, around) ?? goOn(state, calls, around)
 }
+
+/** Whoever asked is over, and could not say so: nothing is done for nobody. */
+const orphaned = ({ outer, now }: Surroundings): CancelRequest | null =>
+  outer && isOver(outer.status) ? { by: outer.requestedBy, at: now, reason: nobodyAsks } : null
+export const nobodyAsks = 'The run that asked for it is over.'
 
 function cancel(calls: readonly Call[], around: Surroundings, request: CancelRequest): NextStep {
   const children = openRuns(calls, around).flatMap(([, child]) => (child && !isOver(child.status) ? [child] : []))

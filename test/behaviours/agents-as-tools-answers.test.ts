@@ -246,6 +246,7 @@ forEachStore(({ serve }) => {
       expect(await continueRun(api, stolen.id, answers([a, approve]), 'requester-2')).toMatchObject(refused)
       expect(kept.made).toEqual([])
       await continueRun(api, run.id, answers([a, approve]))
+      await until(api, first.id, 'RunCompleted')
       expect(await continueRun(api, run.id, answers([a, approve]))).toMatchObject(refused)
       expect(kept.made).toHaveLength(1)
     })

@@ -47,7 +47,7 @@ const aborted = (signal: AbortSignal) =>
     else signal.addEventListener('abort', () => resolve())
   })
 
-forEachStore(({ serve, editApproval, rounds }) => {
+forEachStore(({ serve, editApproval, editEntry, rounds }) => {
   describe('R16 cancelling', () => {
     test('R16 the outer run, while an inner one waits three levels down: all are over, and nothing runs', async () => {
       const { kept, tools } = toolbox()
@@ -56,8 +56,8 @@ forEachStore(({ serve, editApproval, rounds }) => {
       const run = await start(api)
       const approvals = run.requirements.flatMap(({ approval }: AnyData) => approval?.id ?? [])
       expect(approvals).toHaveLength(2)
-      const answer = await cancel(api, run.id, { reason: 'Enough.' })
-      expect(answer).toMatchObject({ __typename: 'CancelRunSuccess', run: { status: 'CANCELLED', requirements: [] } })
+      expect(await cancel(api, run.id, { reason: 'Enough.' })).toMatchObject({ __typename: 'CancelRunSuccess' })
+      expect(await finished(api, run.id)).toMatchObject({ status: 'CANCELLED', requirements: [] })
       for (const child of await childrenOf(api, run.id)) {
         expect(child.status).toBe('CANCELLED')
         const innermost = await childOf(api, child.id)
@@ -217,6 +217,18 @@ forEachStore(({ serve, editApproval, rounds }) => {
       expect(await finished(api, child.id)).toMatchObject({ status: 'CANCELLED', requirements: [] })
       expect(await readApproval(api, within)).toMatchObject({ status: 'CANCELLED' })
       expect(await resolve(api, within)).toMatchObject({ __typename: 'ApprovalConflictError' })
+      expect(kept.made).toEqual([])
+    })
+
+    test('because its journal was changed, so that nobody knows what it asked for: what is within does not go on for nobody', async () => {
+      const { kept, tools } = toolbox()
+      await using api = await serve({ agents: [asking(worker(tools).agent, ['pay:a']).agent] })
+      const run = await start(api)
+      const child = await childOf(api, run.id)
+      await editEntry(String(api.database), run.id, 2, (text) => text.replace('model-responded', 'model-responded '))
+      expect(await cancel(api, run.id)).toMatchObject({ __typename: 'RunStateError', run: { status: 'FAILED' } })
+      await decide(api, run.requirements[0].approval.id)
+      expect(await finished(api, child.id)).toMatchObject({ status: 'CANCELLED' })
       expect(kept.made).toEqual([])
     })
 

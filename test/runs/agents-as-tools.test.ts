@@ -91,4 +91,18 @@ describe('an agent as a tool', () => {
     expect(await shop.until(id, isDone)).toMatchObject({ status: 'COMPLETED' })
     expect(shop.errors).toEqual([])
   })
+
+  test('with an approval to decide is known up to the outermost run at once, also while it works', async () => {
+    const end = Promise.withResolvers<string>()
+    const tools = {
+      pay: tool({ inputSchema: z.object({}), approval: 'required', execute: () => 'paid' }),
+      wait: tool({ inputSchema: z.object({}), execute: () => end.promise }),
+    }
+    const inner = agentOf(tools, [[{ call: 'wait' }, { call: 'pay' }]], { name: 'inner' })
+    await using shop = await openShop({ agents: [asking(asking(inner, 'middle'))] })
+    const { id } = await shop.start()
+    expect(await shop.until(id, ({ gated }) => gated)).toMatchObject({ status: 'RUNNING' })
+    end.resolve('done')
+    await shop.until(id, isPaused)
+  })
 })

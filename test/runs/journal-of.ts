@@ -168,6 +168,7 @@ export function around(
   return {
     cancelRequested: null,
     resumeMode: 'AUTOMATIC',
+    outer: null,
     running: new Set(),
     now: 10_000,
     ...rest,

@@ -16,6 +16,7 @@ import {
   proposedCall,
   requester,
   resumed,
+  runRecord,
   stateAfterTurn,
 } from './journal-of.ts'
 
@@ -178,6 +179,14 @@ describe('a cancel', () => {
       expect(ended(next(state, around({ cancelRequested, children: [is(status)] })))).toEqual([[ask.callId, status]])
     const joined = stateAfterTurn([ask], began, paused, callFinished(ask.callId, 'error'))
     expect(next(joined, around({ cancelRequested }))).toEqual({ do: 'cancel', request: cancelRequested })
+  })
+  test('is as good as asked for when the run that asked for this one is over', () => {
+    const state = stateAfterTurn([gate], paused)
+    const approvals = [approvalFor(gate, 'APPROVED')]
+    for (const status of ['COMPLETED', 'FAILED', 'CANCELLED'] as const)
+      expect(next(state, around({ approvals, outer: runRecord({ status }) }))).toMatchObject({ do: 'cancel' })
+    for (const status of ['RUNNING', 'PAUSED'] as const)
+      expect(next(state, around({ approvals, outer: runRecord({ status }) }))).toMatchObject({ do: 'hear' })
   })
   test('of a run that is over already is not passed on: that was done with its end', () => {
     const children = [is('PAUSED')]

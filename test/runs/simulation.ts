@@ -167,6 +167,7 @@ export class Simulation {
       cancelRequested: cancel,
       resumeMode: this.#resumeMode,
       approvals: seen,
+      outer: null,
       children: new Map(),
       running,
     }
