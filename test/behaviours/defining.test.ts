@@ -8,7 +8,7 @@ import { tool } from '../../src/agents/tool.ts'
 import { sha256 } from '../../src/json.ts'
 import { createServer } from '../../src/server/server.ts'
 import { agentOf, heard, ledger } from './support/agents.ts'
-import { approvalsOf, callsOf, decide, finished, restart, start } from './support/api.ts'
+import { approvalsOf, callsOf, decide, eventsOf, finished, restart, start, typesOf } from './support/api.ts'
 import * as documents from './support/documents.ts'
 import { forEachStore } from './support/stores.ts'
 
@@ -16,6 +16,21 @@ const inputSchema = z.object({ id: z.string() })
 const execute = () => null
 const define = (definition: unknown) =>
   defineAgent({ name: 'helper', model: scriptedModel([]), tools: { wipe: definition } as ToolRecord })
+
+describe('D3 an audit without a pause is refused when its agent is defined, which names the tool and says what to add', () => {
+  const audits = [{ approval: 'audit' }, { approval: { type: 'audit' } }, { logApproval: true }]
+  test.each(audits)('%o', (audit) => {
+    const message = expect.stringMatching(
+      /^Agent 'helper': tool 'wipe': .*add pause: 'confirmation', 'user-input' or 'external-execution'/,
+    )
+    for (const how of [{ execute }, {}]) {
+      expect(() => define({ inputSchema, ...how, ...audit })).toThrow(
+        expect.objectContaining({ code: 'INVALID_DEFINITION', message }),
+      )
+    }
+    expect(() => define({ inputSchema, execute, ...audit, pause: 'confirmation' })).not.toThrow()
+  })
+})
 
 describe('D4 a tool is refused when its agent is defined, with both their names, for', () => {
   const outputs = {
@@ -39,6 +54,14 @@ describe('D4 a tool is refused when its agent is defined, with both their names,
     'a misspelt approval': { inputSchema, execute, aproval: 'required' },
     'execute on an external-execution tool': { inputSchema, execute, pause: 'external-execution' },
     'no execute on a confirmation tool': { inputSchema, pause: 'confirmation' },
+    'no execute on a user-input tool': { inputSchema, pause: 'user-input' },
+    'no execute on a user-input tool with an approval': { inputSchema, pause: 'user-input', approval: 'required' },
+    'execute on an external-execution tool with an approval': {
+      inputSchema,
+      execute,
+      pause: 'external-execution',
+      approval: 'required',
+    },
     'no inputSchema': { execute },
     'userInput on a tool that pauses for confirmation': {
       inputSchema,
@@ -47,6 +70,7 @@ describe('D4 a tool is refused when its agent is defined, with both their names,
       userInput: ['id'],
     },
     'userInput on a tool without a pause': { inputSchema, execute, userInput: ['id'] },
+    'userInput on an external-execution tool': { inputSchema, pause: 'external-execution', userInput: ['id'] },
     'userInput naming an unknown field': { inputSchema, execute, pause: 'user-input', userInput: ['nobody'] },
     'audit without a pause': { inputSchema, execute, approval: 'audit' },
     'audit and needsApproval': { inputSchema, execute, approval: 'audit', pause: 'confirmation', needsApproval: true },
@@ -109,6 +133,31 @@ forEachStore(({ serve }) => {
     })
     expect(approvalsOf(run)).toMatchObject([{ kind: 'CONFIRMATION', type: 'REQUIRED', status: 'PENDING' }])
   })
+
+  test.each([
+    ['user-input', { execute }, { values: { id: 'b' } }],
+    ['external-execution', {}, { outcome: { success: { result: 'b' } } }],
+  ])(
+    "D2 approval: 'required' with pause '%s' keeps that pause and adds no confirmation",
+    async (pause, how, approve) => {
+      const { agent } = agentOf({ wipe: { inputSchema, ...how, pause, approval: 'required' } }, [
+        [{ call: 'wipe', input: { id: 'a' } }],
+      ])
+      await using api = await serve({ agents: [agent] })
+      const kind = pause.replace('-', '_').toUpperCase()
+      const { agents } = await api.data(documents.agents)
+      expect(agents[0].tools).toMatchObject([{ pauseKind: kind, approvalType: 'REQUIRED' }])
+      const run = await start(api)
+      expect(run.requirements).toMatchObject([{ kind, approvalType: 'REQUIRED', decider: 'APPROVER' }])
+      expect(approvalsOf(run)).toMatchObject([{ kind, type: 'REQUIRED', status: 'PENDING' }])
+      await decide(api, approvalsOf(run)[0].id, { decision: { approve } })
+      const over = await finished(api, run.id)
+      expect(over).toMatchObject({ status: 'COMPLETED' })
+      expect(callsOf(over)).toMatchObject([{ status: 'SUCCEEDED' }])
+      expect(approvalsOf(over)).toHaveLength(1)
+      expect(typesOf(await eventsOf(api, run.id)).filter((type) => type === 'RunPaused')).toHaveLength(1)
+    },
+  )
 
   test('D8 invalid arguments become an error that the model sees, never an approval', async () => {
     const kept = ledger()

@@ -1,27 +1,27 @@
 import { describe, expect, test } from 'vitest'
-import { agentOf, ledger } from './support/agents.ts'
-import { approvalsOf, cancel, continueRun, decide, finished, readRun, resolve, start } from './support/api.ts'
-import { eachPause, input, inputSchema, type Pause, pauses } from './support/pauses.ts'
+import { agentOf, heard, ledger } from './support/agents.ts'
+import {
+  approvalsOf,
+  callsOf,
+  cancel,
+  continueRun,
+  decide,
+  finished,
+  readRun,
+  resolve,
+  restart,
+  start,
+} from './support/api.ts'
+import { eachPause, input, inputSchema, type Pause, pausedRun, pauses } from './support/pauses.ts'
 import { forEachStore } from './support/stores.ts'
 
 // What got tools of others to run without the approval they need, tried on every kind of pause: here nothing runs.
 
-/** An agent whose calls of `pay` need an approver, and those of `say` its requester's word. */
-function scene(pause: Pause, turns = 1) {
+/** An agent whose only call the requester answers, and that is written down. */
+function noting(pause: Pause) {
   const kept = ledger()
-  const pay = { inputSchema, execute: kept.enter, ...pauses[pause].fields, approval: 'required' }
-  const say = { inputSchema, execute: kept.enter, ...pauses[pause].fields }
-  const both = [
-    { call: 'pay', input },
-    { call: 'say', input },
-  ]
-  return {
-    kept,
-    ...agentOf(
-      { pay, say },
-      Array.from({ length: turns }, () => both),
-    ),
-  }
+  const note = { inputSchema, execute: kept.enter, ...pauses[pause].fields, approval: 'audit' }
+  return { kept, ...agentOf({ note }, [[{ call: 'note', input }]], { name: 'noting' }) }
 }
 
 forEachStore(({ serve }) => {
@@ -29,14 +29,10 @@ forEachStore(({ serve }) => {
     const { approve } = pauses[pause]
     const refused = { __typename: 'InvalidInputError' }
 
-    async function paused(options: Record<string, unknown> = {}, turns = 1) {
-      const { kept, agent } = scene(pause, turns)
-      const api = await serve({ agents: [agent] })
-      const run = await start(api, options)
-      const [pay, say] = run.requirements.map(({ callId }: { callId: string }) => callId)
-      const [{ id }] = approvalsOf(run)
-      return { kept, api, run, pay, say, id, [Symbol.asyncDispose]: () => api[Symbol.asyncDispose]() }
-    }
+    const paused = (options: object = {}, turns = 1) => pausedRun(serve, pause, options, turns)
+    /** How often a call that is approved is made here. */
+    const ran = pause === 'external-execution' ? 0 : 1
+    const conflict = (status: string) => ({ __typename: 'ApprovalConflictError', approval: { status } })
     const answerTo = (callId: string, decision: object = { approve }) => ({ answers: [{ callId, decision }] })
 
     test('is not decided by its requester’s answer, pending, approved or rejected', async () => {
@@ -55,22 +51,37 @@ forEachStore(({ serve }) => {
     test('is not reached by an answer that names it under another run, or names another run’s call', async () => {
       await using scene = await paused()
       const other = await start(scene.api)
-      const [, say] = other.requirements.map(({ callId }: { callId: string }) => callId)
-      for (const callId of [say, scene.pay, `${scene.say}0`, 'call_1', '']) {
+      const [pay, say] = callsOf(other).map(({ id }) => id)
+      for (const callId of [pay, say, scene.pay, scene.id, `${scene.say}0`, 'call_1', '']) {
         expect(await continueRun(scene.api, scene.run.id, answerTo(callId))).toMatchObject(refused)
       }
-      expect(await continueRun(scene.api, other.id, answerTo(scene.say))).toMatchObject(refused)
+      for (const callId of [scene.pay, scene.say]) {
+        expect(await continueRun(scene.api, other.id, answerTo(callId))).toMatchObject(refused)
+      }
+      expect([await readRun(scene.api, scene.run.id), await readRun(scene.api, other.id)]).toEqual([scene.run, other])
       expect(scene.kept.made).toEqual([])
     })
 
-    test('and no answer changes arguments', async () => {
+    test('is not run with arguments of an answer, nor is a call that the requester answers', async () => {
       await using scene = await paused()
-      const changed = { approve: { ...approve, arguments: { to: 'Eve', euros: 1_000_000 } } }
-      expect(await continueRun(scene.api, scene.run.id, answerTo(scene.say, changed))).toMatchObject({
-        ...refused,
-        issues: [{ path: ['answers', '0', 'approve', 'arguments'] }],
-      })
-      expect(scene.kept.made).toEqual([])
+      const { kept, agent } = noting(pause)
+      await restart(scene.api, { agents: [scene.agent, agent] })
+      const run = await start(scene.api, { agentName: 'noting' })
+      const [audit] = callsOf(run)
+      for (const given of [{ to: 'Eve', euros: 1_000_000 }, input, { to: 'Eve' }, {}]) {
+        const changed = { approve: { ...approve, arguments: given } }
+        for (const [runId, callId] of [
+          [scene.run.id, scene.say],
+          [scene.run.id, scene.pay],
+          [run.id, audit.id],
+        ]) {
+          const path = ['answers', '0', ...(callId === scene.pay ? [] : ['approve', 'arguments'])]
+          const answer = await continueRun(scene.api, runId, answerTo(callId, changed))
+          expect(answer).toMatchObject({ ...refused, issues: [{ path }] })
+        }
+      }
+      expect([await readRun(scene.api, scene.run.id), await readRun(scene.api, run.id)]).toEqual([scene.run, run])
+      expect([scene.kept.made, kept.made]).toEqual([[], []])
     })
 
     test('is not covered by the decision on an equal call of an earlier turn', async () => {
@@ -78,43 +89,103 @@ forEachStore(({ serve }) => {
       await decide(scene.api, scene.id, { decision: { approve } })
       await continueRun(scene.api, scene.run.id, answerTo(scene.say))
       const again = await readRun(scene.api, scene.run.id)
-      const ran = pause === 'external-execution' ? 0 : 2
-      expect([again.status, scene.kept.made.length]).toEqual(['PAUSED', ran])
+      expect([again.status, scene.kept.made.length]).toEqual(['PAUSED', 2 * ran])
       const [first, second] = approvalsOf(again)
       expect([first.status, second.status, second.id === first.id]).toEqual(['APPROVED', 'PENDING', false])
-      expect(await resolve(scene.api, first.id, { decision: { approve } })).toMatchObject({
-        __typename: 'ApprovalConflictError',
+      expect(await resolve(scene.api, first.id, { decision: { approve } })).toMatchObject(conflict('APPROVED'))
+      expect(scene.kept.made).toHaveLength(2 * ran)
+    })
+
+    test('is decided once, however often its run is started with the same key; with another key it is another call', async () => {
+      await using scene = await paused({ idempotencyKey: 'k' })
+      expect(await start(scene.api, { idempotencyKey: 'k' })).toEqual(scene.run)
+      await decide(scene.api, scene.id, { decision: { approve } })
+      await start(scene.api, { idempotencyKey: 'k', waitMs: 0 })
+      await continueRun(scene.api, scene.run.id, answerTo(scene.say, { reject: {} }))
+      const over = await finished(scene.api, scene.run.id)
+      expect(await start(scene.api, { idempotencyKey: 'k' })).toEqual(over)
+      expect(approvalsOf(over)).toMatchObject([{ id: scene.id, status: 'APPROVED' }])
+      expect(await resolve(scene.api, scene.id, { decision: { approve } })).toMatchObject(conflict('APPROVED'))
+      expect(scene.kept.made).toHaveLength(ran)
+
+      const other = await start(scene.api, { idempotencyKey: 'l' })
+      expect(approvalsOf(other)).toMatchObject([{ status: 'PENDING', revision: 1 }])
+      expect(await continueRun(scene.api, other.id, answerTo(callsOf(other)[1].id, { reject: {} }))).toMatchObject({
+        run: { status: 'PAUSED' },
       })
       expect(scene.kept.made).toHaveLength(ran)
     })
 
-    test('is not asked for anew by starting the run again with its key', async () => {
+    test('does not run by starting its run again once it is rejected', async () => {
       await using scene = await paused({ idempotencyKey: 'k' })
       await decide(scene.api, scene.id, { decision: { reject: {} } })
       await continueRun(scene.api, scene.run.id, answerTo(scene.say, { reject: {} }))
-      await finished(scene.api, scene.run.id)
-      const again = await start(scene.api, { idempotencyKey: 'k' })
-      expect([again.id, again.status]).toEqual([scene.run.id, 'COMPLETED'])
+      const over = await finished(scene.api, scene.run.id)
+      expect(over).toMatchObject({ status: 'COMPLETED' })
+      expect(await start(scene.api, { idempotencyKey: 'k' })).toEqual(over)
       expect(scene.kept.made).toEqual([])
     })
 
-    test('never runs once it is rejected or its run is cancelled, whatever comes afterwards', async () => {
-      await using rejected = await paused({ resumeMode: 'MANUAL' })
-      await decide(rejected.api, rejected.id, { decision: { reject: {} } })
-      expect(await resolve(rejected.api, rejected.id, { decision: { approve } })).toMatchObject({
-        __typename: 'ApprovalConflictError',
-        approval: { status: 'REJECTED' },
-      })
-      await continueRun(rejected.api, rejected.run.id, answerTo(rejected.say, { reject: {} }))
-      expect(rejected.kept.made).toEqual([])
-
-      await using cancelled = await paused({ resumeMode: 'MANUAL' })
-      await decide(cancelled.api, cancelled.id, { decision: { approve } })
-      await cancel(cancelled.api, cancelled.run.id)
-      expect(await continueRun(cancelled.api, cancelled.run.id, answerTo(cancelled.say))).toMatchObject({
-        __typename: 'RunStateError',
-      })
-      expect(cancelled.kept.made).toEqual([])
+    test('runs once when it is approved, and never when it is rejected, with continueRun ten times at once', async () => {
+      for (const [decision, times] of [
+        [{ approve }, ran],
+        [{ reject: {} }, 0],
+      ] as const) {
+        await using scene = await paused({ resumeMode: 'MANUAL' })
+        await decide(scene.api, scene.id, { decision })
+        const ten = Array.from({ length: 10 }, (_, n) =>
+          continueRun(scene.api, scene.run.id, n % 2 ? {} : answerTo(scene.say)),
+        )
+        for (const { __typename } of await Promise.all(ten)) {
+          expect(['ContinueRunSuccess', 'RunStateError', 'AnswerRequiredError', 'InvalidInputError']).toContain(
+            __typename,
+          )
+        }
+        await continueRun(scene.api, scene.run.id)
+        expect(await finished(scene.api, scene.run.id)).toMatchObject({ status: 'COMPLETED' })
+        expect([scene.kept.times(scene.pay), scene.kept.times(scene.say)]).toEqual([times, ran])
+        expect(heard(scene.prompts[1])).toHaveLength(2)
+        expect(scene.prompts).toHaveLength(2)
+      }
     })
+
+    test('never runs once it is rejected, whatever comes afterwards', async () => {
+      await using scene = await paused({ resumeMode: 'MANUAL' })
+      await decide(scene.api, scene.id, { decision: { reject: {} } })
+      for (const other of Object.values(pauses)) {
+        const answer = await resolve(scene.api, scene.id, { decision: { approve: other.approve } })
+        expect(answer).toMatchObject(conflict('REJECTED'))
+      }
+      await continueRun(scene.api, scene.run.id, answerTo(scene.say, { reject: {} }))
+      expect(callsOf(await finished(scene.api, scene.run.id))).toMatchObject([
+        { status: 'REJECTED', result: null },
+        { status: 'REJECTED' },
+      ])
+      expect(scene.kept.made).toEqual([])
+    })
+
+    test.each(['cancelled and then approved', 'approved and then cancelled'])(
+      'never runs when it is %s',
+      async (order) => {
+        await using scene = await paused({ resumeMode: 'MANUAL' })
+        const steps = [
+          () => resolve(scene.api, scene.id, { decision: { approve } }),
+          () => cancel(scene.api, scene.run.id),
+        ]
+        const isApproved = order.startsWith('approved')
+        for (const step of isApproved ? steps : steps.toReversed()) await step()
+        expect(await resolve(scene.api, scene.id, { decision: { approve } })).toMatchObject(
+          conflict(isApproved ? 'APPROVED' : 'CANCELLED'),
+        )
+        for (const answers of [{}, answerTo(scene.say), answerTo(scene.pay)]) {
+          expect(await continueRun(scene.api, scene.run.id, answers)).toMatchObject({ __typename: 'RunStateError' })
+        }
+        await restart(scene.api)
+        const over = await readRun(scene.api, scene.run.id)
+        expect(over).toMatchObject({ status: 'CANCELLED' })
+        expect(callsOf(over)).toMatchObject([{ result: null }, { result: null }])
+        expect(scene.kept.made).toEqual([])
+      },
+    )
   })
 })

@@ -89,7 +89,7 @@ forEachStore(({ serve }) => {
     const accepted = { __typename: isRequired ? 'ResolveApprovalSuccess' : 'ContinueRunSuccess' }
     const refused = { __typename: 'InvalidInputError' }
 
-    test('pauses, and says who decides and what the answer must hold', async () => {
+    test('P9 it pauses, and says who decides and what the answer must hold', async () => {
       await using scene = await paused()
       expect(scene.run).toMatchObject({ status: 'PAUSED', requirements: [expect.anything()] })
       expect(scene.run.requirements[0]).toMatchObject({
@@ -104,7 +104,7 @@ forEachStore(({ serve }) => {
       expect(scene.kept.made).toEqual([])
     })
 
-    test('approved, it runs once with what was approved, and the record says so', async () => {
+    test('C4 C6 R7 R8 approved, it runs once with what was approved, and the record says so', async () => {
       await using scene = await paused()
       expect(await scene.answer({ approve })).toMatchObject(accepted)
       const run = await finished(scene.api, scene.run.id)
@@ -128,7 +128,7 @@ forEachStore(({ serve }) => {
       })
     })
 
-    test('rejected, it never runs, and the model hears why', async () => {
+    test('R9 rejected, it never runs, and the model hears why', async () => {
       await using scene = await paused()
       expect(await scene.answer({ reject: { message: 'Not to Riley.' } })).toMatchObject(accepted)
       const run = await finished(scene.api, scene.run.id)
@@ -138,7 +138,7 @@ forEachStore(({ serve }) => {
       if (tier !== 'plain') expect(approvalsOf(run)).toMatchObject([{ status: 'REJECTED', type: tier.toUpperCase() }])
     })
 
-    test('an answer that does not fit is refused, and nothing has changed', async () => {
+    test('C4 R7 R8 an answer that does not fit is refused, and nothing has changed', async () => {
       await using scene = await paused()
       for (const decision of [
         { approve: wrong },
@@ -152,7 +152,7 @@ forEachStore(({ serve }) => {
       expect(await scene.answer({ approve })).toMatchObject(accepted)
     })
 
-    test('without an answer it is not continued', async () => {
+    test('C1 C4 without an answer it is not continued', async () => {
       await using scene = await paused()
       expect(await continueRun(scene.api, scene.run.id)).toMatchObject({
         __typename: isRequired ? 'ApprovalPendingError' : 'AnswerRequiredError',
@@ -160,7 +160,7 @@ forEachStore(({ serve }) => {
       expect(scene.kept.made).toEqual([])
     })
 
-    test('a second answer is refused with what stands', async () => {
+    test('R3 C8 a second answer is refused with what stands', async () => {
       await using scene = await paused()
       await scene.answer({ approve })
       await finished(scene.api, scene.run.id)
@@ -170,7 +170,7 @@ forEachStore(({ serve }) => {
       expect(scene.kept.inputs()).toEqual(runsWith)
     })
 
-    test('is answered after a restart as well', async () => {
+    test('P6 is answered after a restart as well', async () => {
       await using scene = await paused()
       await restart(scene.api)
       expect(await scene.answer({ approve })).toMatchObject(accepted)

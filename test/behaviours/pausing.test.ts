@@ -122,7 +122,27 @@ forEachStore(({ serve }) => {
     expect([seen.size, kept.made.length, new Set(kept.made.map((made) => made.id)).size]).toEqual([3, 3, 3])
   })
 
-  test('P4 nor does a rejection, an edit or a decision in another run of the session cover it', async () => {
+  test('P4 nor does a rejection or an edit of an equal call before it', async () => {
+    const { kept, erase } = erasing()
+    const { agent, prompts } = agentOf({ erase }, [[call('erase', 'a')], [call('erase', 'a')], [call('erase', 'b')]])
+    await using api = await serve({ agents: [agent] })
+    const { id } = await start(api)
+    const pending = async (turn: number) => {
+      const run = await until(api, id, 'RunPaused', turn)
+      expect(run.requirements).toMatchObject([{ approval: { status: 'PENDING' } }])
+      return run.requirements[0].approval.id
+    }
+    await decide(api, await pending(1), { decision: { reject: {} } })
+    // Not rejected by that rejection; and edited, it is the very call that comes next.
+    await decide(api, await pending(2), { decision: { approve: { arguments: { id: 'b' } } } })
+    const last = await pending(3)
+    expect(kept.inputs()).toEqual([{ id: 'b' }])
+    await decide(api, last)
+    expect(await finished(api, id)).toMatchObject({ status: 'COMPLETED' })
+    expect([kept.inputs(), prompts.length]).toEqual([[{ id: 'b' }, { id: 'b' }], 4])
+  })
+
+  test('P4 nor does a decision in another run of the session', async () => {
     const { kept, erase } = erasing()
     const { agent } = agentOf({ erase }, (prompt) =>
       prompt.at(-1)?.role === 'user' ? [call('erase', 'a')] : [{ text: messageOf(prompt) }],
