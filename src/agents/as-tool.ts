@@ -5,6 +5,11 @@ import { tool } from './tool.ts'
 /** What a tool brings along whose calls are runs of an agent. */
 export const agentOfTool = Symbol('agentOfTool')
 
+/** What an agent is given. */
+export const messageSchema = z.object({
+  message: z.string().min(1).describe('What to ask; it knows nothing of this conversation but what you tell it.'),
+})
+
 /**
  * An agent as a tool of another: a call gives it a message, and its last word is the result. The call is a run of its own, of the same
  * requester; while that waits for a person, so does the run that asked for it. The inner agent can be started by itself only if the server is
@@ -20,10 +25,9 @@ export const agentOfTool = Symbol('agentOfTool')
  */
 export const asTool = (agent: Agent, { description }: { description?: string } = {}) => ({
   ...tool({
-    description: description ?? agent.description ?? `Asks the agent ${agent.name}, which answers with a text.`,
-    inputSchema: z.object({
-      message: z.string().min(1).describe('What to ask; it knows nothing of this conversation but what you tell it.'),
-    }),
+    // Where modules import each other in a circle it is not there yet: `defineAgent` says so, and of which tool.
+    description: description ?? agent?.description ?? `Asks the agent ${agent?.name}, which answers with a text.`,
+    inputSchema: messageSchema,
   }),
-  [agentOfTool]: agent,
+  [agentOfTool]: agent ?? null,
 })

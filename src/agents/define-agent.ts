@@ -87,7 +87,7 @@ export function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agen
     const twice = agents.find((agent, index) => agents.indexOf(agent) < index)
     throw twoOfOneName(twice)
   }
-  for (const agent of agents.flatMap(withInner)) {
+  for (const agent of withInner(agents)) {
     if (!isAgent(agent)) {
       throw new CountersignError(
         'INVALID_DEFINITION',
@@ -106,10 +106,16 @@ export function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agen
   return byName
 }
 
-const withInner = (agent: Agent): Agent[] =>
-  isAgent(agent)
-    ? [agent, ...[...agent.tools.values()].flatMap((tool) => (tool.agent ? withInner(tool.agent) : []))]
-    : [agent]
+/** Each once, however many ways lead to it. */
+function withInner(agents: readonly Agent[]): ReadonlySet<Agent> {
+  const all = new Set(agents)
+  // What is added meanwhile is looked at as well.
+  for (const agent of all) {
+    const tools = isAgent(agent) ? [...agent.tools.values()] : []
+    for (const { agent: inner } of tools) if (inner) all.add(inner)
+  }
+  return all
+}
 
 const twoOfOneName = (agent: Agent | undefined) =>
   new CountersignError('INVALID_DEFINITION', `Two agents are named '${agent?.name}': rename one.`)

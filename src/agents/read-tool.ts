@@ -2,7 +2,7 @@ import { asSchema, type FlexibleSchema } from '@ai-sdk/provider-utils'
 import { CountersignError } from '../errors.ts'
 import { isJsonObject, type JsonObject, sha256, toJson, toJsonText } from '../json.ts'
 import { type Agent, type AgentTool, type Execute, execute, type Gate, type ToModelOutput } from './agent.ts'
-import { agentOfTool } from './as-tool.ts'
+import { agentOfTool, messageSchema } from './as-tool.ts'
 import { longestTimer, milliseconds } from './duration.ts'
 import { type InputSchema, readInputSchema } from './input-schema.ts'
 import { isAgent } from './made-agents.ts'
@@ -94,12 +94,14 @@ export function readTool(name: string, given: unknown): AgentTool {
   })
 }
 
-function readAgent({ [agentOfTool]: agent, toModelOutput, timeout }: AnyToolDefinition): Agent | null {
+function readAgent({ [agentOfTool]: agent, inputSchema, toModelOutput, timeout }: AnyToolDefinition): Agent | null {
   if (agent === undefined) return null
   if (!isAgent(agent))
     throw invalid(
       'asTool takes an agent made by defineAgent of this copy of countersign: import both from the same installation',
     )
+  if (inputSchema !== messageSchema)
+    throw invalid('inputSchema and asTool exclude each other: an agent is given a message')
   if (toModelOutput !== undefined)
     throw invalid('toModelOutput and asTool exclude each other: the result is what the agent says')
   if (timeout !== undefined) throw invalid('timeout and asTool exclude each other: set it on the tools of that agent')

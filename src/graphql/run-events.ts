@@ -1,3 +1,5 @@
+import { maySeeRun } from '../access/rules.ts'
+import { CountersignError } from '../errors.ts'
 import { type RunWatchEvent, watchRun } from '../live/run-events.ts'
 import { builder } from './builder.ts'
 import { eachEvent } from './each-event.ts'
@@ -58,10 +60,11 @@ happened('child-started').implement({
     seq: t.int(seq),
     child: t.field({
       type: Run,
-      description: 'That run.',
+      description: 'That run. NOT_FOUND when the viewer may not see it: an approver sees runs with approvals only.',
       async resolve({ entry }, _args, context, info) {
         const child = await loadersOf(context, info).run(entry.childId)
-        if (!child) throw new Error(`The store does not have the run ${entry.childId}`)
+        if (!child || !maySeeRun(context.principal, child))
+          throw new CountersignError('NOT_FOUND', 'There is no such run.')
         return child
       },
     }),

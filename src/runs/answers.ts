@@ -22,7 +22,7 @@ export type Continuation =
   | {
       readonly ok: true
       readonly answered: readonly AnsweredCall[]
-      /** The runs that are told to go on: this one, or those of agents it asked. */
+      /** The runs that are told to go on: those that wait for nobody any more, nor does any that they wait for. */
       readonly resume: readonly RunId[]
     }
   | {
@@ -64,7 +64,9 @@ export function planContinuation({ tree, approvals, given, read }: Situation): C
     .flatMap((call) => recordOf(call, approvals) ?? [])
     .filter(({ resolution }) => resolution === null)
   const decided = (call: Call) => isForApprover(call) && recordOf(call, approvals)?.resolution != null
-  const resume = tree.filter((paused) => waitsForRelease(paused.state) && leftOf(paused).every(decided))
+  const goesOn = (paused: PausedRun) =>
+    paused.state.status === 'PAUSED' && withinOf(tree, paused).flatMap(leftOf).every(decided)
+  const resume = tree.filter(goesOn)
   const plan = { ok: true, answered: decisions, resume: resume.map(({ run }) => run.id) } as const
   if (given > 0) return plan
   if (missing.length + pending.length > 0) return refuse(pendingError(run, pending, missing))
@@ -75,9 +77,12 @@ export function planContinuation({ tree, approvals, given, read }: Situation): C
 export const isContinuableFailure = ({ parent }: RunRecord, { status, error }: RunState): boolean =>
   status === 'FAILED' && parent === null && (error?.code === 'MODEL_ERROR' || error?.code === 'STORE_ERROR')
 
-/** Whether the run has calls that wait to be let go; one that waits for an agent's run only goes on with that. */
-const waitsForRelease = (state: RunState): boolean =>
-  !state.released && presentCalls(state).some(({ proposed }) => proposed.gate !== null && proposed.invalid === null)
+/** The run and those of agents that it asked, and so on: in the tree these follow it. */
+function withinOf(tree: readonly PausedRun[], outer: PausedRun): readonly PausedRun[] {
+  const [, ...after] = tree.slice(tree.indexOf(outer))
+  const end = after.findIndex(({ run }) => run.path.length <= outer.run.path.length)
+  return [outer, ...(end < 0 ? after : after.slice(0, end))]
+}
 
 const openCalls = (tree: readonly PausedRun[]): Call[] =>
   tree.flatMap(({ state }) => (state.status === 'PAUSED' ? presentCalls(state).filter(isOpen) : []))

@@ -44,7 +44,8 @@ export async function continueRun(
   try {
     const { tree, approvals, plan } = await planFor(engine, principal, answers, await readTree(store, run, leases))
     if (!plan.ok) return plan.error
-    for (const { run: one } of tree) {
+    // From the inside out: no run is told to go on before what it waits for is.
+    for (const { run: one } of tree.toReversed()) {
       const lease = leases.get(one.id)
       if (!lease) continue
       draftContinuation(engine, lease, approvals, plan, principal.id)

@@ -5,7 +5,7 @@ import { expire } from '../approvals/resolve.ts'
 import type { Engine } from '../engine.ts'
 import { isUnavailable } from '../errors.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
-import { type ApprovalRecord, isOver, type RunRecord } from '../store/records.ts'
+import { type ApprovalRecord, type CancelRequest, isOver, type RunRecord } from '../store/records.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
 import { type Call, isOpen, presentCalls } from './fold.ts'
@@ -62,6 +62,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   let changed = Promise.withResolvers<void>()
   let background: unknown = null
   let broken = false
+  const woken = new Set<RunId>()
   const prompts = createPrompts(store, settings.limits.transcript)
 
   const poke = () => {
@@ -111,11 +112,11 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         return false
       case 'cancel-children':
         await lease.flush()
-        for (const { id } of step.children) {
-          await store.runs.signal(id, { ...step.request, at: store.now() })
-          void engine.worker.wake(id)
-        }
+        await cancelChildren(step.children, step.request)
+        return false
+      case 'await-children':
         // Each says when it is over. Should nobody be there to end one, it is tried again.
+        for (const { id } of step.children) wakeOnce(id)
         return giveUp(store.now() + settings.leaseMs)
       case 'join':
         for (const [{ proposed }, child] of step.ended) {
@@ -153,6 +154,22 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       case 'dispatch':
         return dispatchAll(step.calls, step.resume)
     }
+  }
+
+  async function cancelChildren(cancelled: readonly RunRecord[], request: CancelRequest) {
+    const asked = new Map(children)
+    for (const { id } of cancelled) {
+      const child = await store.runs.signal(id, { ...request, at: store.now() })
+      if (child) asked.set(id, child)
+      else asked.delete(id)
+      wakeOnce(id)
+    }
+    children = asked
+  }
+
+  function wakeOnce(id: RunId) {
+    if (!woken.has(id)) void engine.worker.wake(id)
+    woken.add(id)
   }
 
   /** When a paused run must be looked at again: the first deadline of what it waits for. A record that is gone has none. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Agent } from '../agents/agent.ts'
 import { type CallId, childRunId } from '../ids.ts'
 import type { EntryRecord, HistoryRef, RunRecord } from '../store/records.ts'
@@ -29,6 +30,9 @@ type Beginning = {
   readonly historyMessages: number
 }
 type Begun = NewRun & { readonly started: EntryRecord; readonly state: RunState }
+
+/** That nobody can know beforehand, and so nobody has begun already. */
+export const newSessionId = (): string => `ses_${randomUUID().replaceAll('-', '')}`
 
 /** A run as it begins, with its first entry: held by `lease`, or due when there is none. */
 export function newRun(asked: Asked, { now, lease, history, historyMessages }: Beginning): Begun {
@@ -72,7 +76,7 @@ export function childRun(outer: RunRecord, callId: CallId, agent: Agent, message
     id,
     tenant,
     agentName: agent.name,
-    sessionId: `ses_${id.slice(4)}`,
+    sessionId: newSessionId(),
     requestedBy,
     resumeMode,
     message,

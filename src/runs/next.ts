@@ -23,8 +23,10 @@ export type NextStep =
   | { readonly do: 'cancel'; readonly request: CancelRequest }
   /** The cancel waits for the calls that are being made: tell them to stop. */
   | { readonly do: 'abort-calls' }
-  /** The cancel waits for the runs of agents that this one asked: cancel them. */
+  /** The cancel is for the runs of agents as well that this one asked: cancel them. */
   | { readonly do: 'cancel-children'; readonly children: readonly RunRecord[]; readonly request: CancelRequest }
+  /** The cancel waits for these: give up the lease. */
+  | { readonly do: 'await-children'; readonly children: readonly RunRecord[] }
   /** Runs of agents are over: their last words are the results of these calls. A run that is gone is null. */
   | { readonly do: 'join'; readonly ended: readonly (readonly [Call, RunRecord | null])[] }
   | { readonly do: 'expire'; readonly approvals: readonly ApprovalRecord[] }
@@ -52,9 +54,12 @@ export function next(state: RunState, around: Surroundings): NextStep {
 }
 
 function cancel(calls: readonly Call[], around: Surroundings, request: CancelRequest): NextStep {
-  if (around.running.size > 0) return { do: 'abort-calls' }
   const children = openRuns(calls, around).flatMap(([, child]) => (child && !isOver(child.status) ? [child] : []))
-  if (children.length > 0) return { do: 'cancel-children', children, request }
+  const unasked = children.filter(({ cancelRequested }) => cancelRequested === null)
+  // Before a call that may take its time to stop: meanwhile they would go on.
+  if (unasked.length > 0) return { do: 'cancel-children', children: unasked, request }
+  if (around.running.size > 0) return { do: 'abort-calls' }
+  if (children.length > 0) return { do: 'await-children', children }
   return join(calls, around) ?? { do: 'cancel', request }
 }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { rememberName } from '../access/names.ts'
 import type { Principal } from '../access/principal.ts'
 import { mayStartRuns } from '../access/rules.ts'
@@ -9,7 +8,7 @@ import type { StartRunInput } from '../inputs.ts'
 import { byteLength, isJsonObject, type JsonText, sha256, toJsonText } from '../json.ts'
 import { waitForRun } from '../live/wait-for-run.ts'
 import { forbidden, invalidInput, notFound, type StartRunResult } from '../results.ts'
-import { newRun } from './new-run.ts'
+import { newRun, newSessionId } from './new-run.ts'
 
 export const longestWait = 30_000
 /** How many earlier runs of a session the model is shown. */
@@ -31,7 +30,7 @@ export async function startRun(engine: Engine, principal: Principal, input: Star
   const now = store.now()
   const key = input.idempotencyKey ?? null
   const id = key === null ? newRunId() : runIdForKey(principal.tenant, principal.id, key)
-  const sessionId = input.sessionId ?? `ses_${randomUUID().replaceAll('-', '')}`
+  const sessionId = input.sessionId ?? newSessionId()
   const history =
     input.sessionId == null ? [] : await store.runs.history(principal.tenant, sessionId, principal.id, longestHistory)
   if (history === null) return notFound('session')

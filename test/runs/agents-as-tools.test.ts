@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { parsePrincipal } from '../../src/access/principal.ts'
 import type { Agent } from '../../src/agents/agent.ts'
 import { asTool } from '../../src/agents/as-tool.ts'
 import { tool } from '../../src/agents/tool.ts'
 import { childRunId } from '../../src/ids.ts'
+import { startRun } from '../../src/runs/start.ts'
 import type { RunRecord } from '../../src/store/records.ts'
 import { agentOf, isDone, isPaused, openShop, tally, typesOf } from './workshop.ts'
 
@@ -68,6 +70,25 @@ describe('an agent as a tool', () => {
       ...['started', 'model-responded', 'proposed', 'child-started', 'paused', 'resumed', 'call-finished'],
       ...['model-responded', 'completed'],
     ])
+    expect(shop.errors).toEqual([])
+  })
+
+  test('has a session that nobody can have begun before it', async () => {
+    const inner = agentOf({}, [[{ text: 'Forty-two.' }]], { name: 'inner' })
+    const tools = { ask: { ...asTool(inner), approval: 'required' as const } }
+    const outer = agentOf(tools, [[{ call: 'ask', input: { message: 'Pay it' } }]], { name: 'outer' })
+    await using shop = await openShop({ agents: [outer] })
+    const { id } = await shop.start()
+    await shop.until(id, isPaused)
+    const [approval] = await shop.pending(id)
+    if (!approval) throw new Error('There is none')
+    // Whoever sees the run knows what the inner one will be called.
+    const sessionId = `ses_${childRunId(approval.callId).slice(4)}`
+    const bob = parsePrincipal({ id: 'bob', roles: ['REQUESTER'] })
+    const taken = await startRun(shop.engine, bob, { agentName: 'outer', message: 'Mine', sessionId })
+    expect(taken).toMatchObject({ __typename: 'StartRunSuccess' })
+    await shop.decide(approval)
+    expect(await shop.until(id, isDone)).toMatchObject({ status: 'COMPLETED' })
     expect(shop.errors).toEqual([])
   })
 })

@@ -1,7 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sha256 } from '../../src/json.ts'
-import { apply, argumentsOf, emptyState, fold, isOpen, isSettled, isUnderWay } from '../../src/runs/fold.ts'
+import {
+  apply,
+  argumentsOf,
+  emptyState,
+  fold,
+  isOpen,
+  isSettled,
+  isUnderWay,
+  openChildren,
+} from '../../src/runs/fold.ts'
 import { type EntryBody, readEntries, readEntry, writeEntry } from '../../src/runs/journal.ts'
 import { isOver } from '../../src/store/records.ts'
 import {
@@ -10,6 +19,8 @@ import {
   callOf,
   callStarted,
   cancelled,
+  childOf,
+  childStarted,
   completed,
   decided,
   decision,
@@ -127,6 +138,37 @@ describe('a call', () => {
   })
 })
 
+describe('a call of an agent', () => {
+  const [ask, other] = [proposedCall('valid', 2), proposedCall('valid', 3)]
+
+  test('has begun a run, which is open until its end is on record; it is not under way here', () => {
+    const state = stateAfterTurn([ask, other], childStarted(ask.callId))
+    expect(callOf(state)).toMatchObject({ startedAt: 4_000, childId: childOf(ask).id, outcome: null, finishedAt: null })
+    expect([isUnderWay(callOf(state)), isSettled(callOf(state)), isOpen(callOf(state))]).toEqual([false, false, false])
+    expect(openChildren(state)).toEqual([childOf(ask).id])
+    const both = stateAfterTurn([ask, other], childStarted(other.callId), childStarted(ask.callId))
+    expect(openChildren(both)).toEqual([childOf(ask).id, childOf(other).id])
+  })
+
+  test.each(['result', 'error'] as const)('is settled by a %s, and its run still known', (outcome) => {
+    const state = stateAfterTurn([ask], childStarted(ask.callId), callFinished(ask.callId, outcome))
+    expect(isSettled(callOf(state))).toBe(true)
+    expect(callOf(state)).toMatchObject({ startedAt: 4_000, finishedAt: 5_000, childId: childOf(ask).id })
+    expect(openChildren(state)).toEqual([])
+  })
+
+  test('of an earlier turn has nothing open', () => {
+    const state = stateOf(started, responded(), proposed(ask), childStarted(ask.callId), responded(), proposed(plain))
+    expect(openChildren(state)).toEqual([])
+  })
+
+  test('leaves the run as it is: paused or running', () => {
+    expect(stateAfterTurn([ask], childStarted(ask.callId)).status).toBe('RUNNING')
+    const late = stateAfterTurn([ask], childStarted(ask.callId), paused, callFinished(ask.callId))
+    expect(late).toMatchObject({ status: 'PAUSED', released: false })
+  })
+})
+
 describe('the journal', () => {
   const kept = entriesOf(started, responded('Hello'), completed()).map(writeEntry)
 
@@ -169,6 +211,7 @@ test('folding in one go, entry by entry, or in any parts gives one state', () =>
     decided(decision(required.callId, 'EXPIRED')),
     callStarted(plain.callId),
     callFinished(plain.callId, 'error'),
+    childStarted(required.callId),
     failed('MODEL_ERROR'),
   )
   fc.assert(

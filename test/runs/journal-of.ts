@@ -1,4 +1,4 @@
-import { approvalIdOf, type CallId, callId, newRunId, principalId } from '../../src/ids.ts'
+import { approvalIdOf, type CallId, callId, childRunId, newRunId, principalId } from '../../src/ids.ts'
 import { sha256, toJsonText } from '../../src/json.ts'
 import { type Call, emptyState, fold, presentCalls, type RunState } from '../../src/runs/fold.ts'
 import { type CallDecision, type Entry, type EntryBody, type ProposedCall, writeEntry } from '../../src/runs/journal.ts'
@@ -61,6 +61,11 @@ export const callFinished = (id: CallId, outcome: 'result' | 'error' = 'result')
   callId: id,
   outcome: outcome === 'result' ? { result: toJsonText('done') } : { error: 'It failed.' },
   modelOutput: null,
+})
+export const childStarted = (id: CallId): EntryBody => ({
+  type: 'child-started',
+  callId: id,
+  childId: childRunId(id),
 })
 export const decision = (id: CallId, verdict: CallDecision['verdict'], more: Partial<CallDecision> = {}) => ({
   callId: id,
@@ -199,3 +204,12 @@ export const runRecord = (changes: Partial<RunRecord> = {}): RunRecord => ({
   cancelRequested: null,
   ...changes,
 })
+
+/** The run that a call of an agent began. */
+export const childOf = (call: ProposedCall, changes: Partial<RunRecord> = {}): RunRecord =>
+  runRecord({
+    id: childRunId(call.callId),
+    parent: { runId, callId: call.callId },
+    path: ['agent', 'inner'],
+    ...changes,
+  })

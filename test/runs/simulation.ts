@@ -184,6 +184,7 @@ export class Simulation {
         this.#draft(cancelled, { cancels: true })
         return true
       case 'cancel-children':
+      case 'await-children':
       case 'join':
         throw new Error('No agent asks another here.')
       case 'abort-calls':

@@ -4,6 +4,7 @@ import { approvalContract } from './contract-approvals.ts'
 import { feedContract } from './contract-feed.ts'
 import { listContract } from './contract-lists.ts'
 import { runContract } from './contract-runs.ts'
+import { startContract } from './contract-starts.ts'
 import { stepContract } from './contract-steps.ts'
 
 /** An empty store; what it wrote is gone when it is disposed of. */
@@ -14,6 +15,7 @@ export function storeContract(name: string, makeStore: MakeStore): void {
   describe(`the store on ${name}`, () => {
     describe('runs', () => runContract(makeStore))
     describe('steps', () => stepContract(makeStore))
+    describe('steps that concern other runs', () => startContract(makeStore))
     describe('approvals', () => approvalContract(makeStore))
     describe('lists', () => listContract(makeStore))
     describe('the feed and the rest', () => feedContract(makeStore))

@@ -8,24 +8,29 @@ import type { Tables } from './tables.ts'
 export const runNews = (run: RunRecord): News => ({ kind: 'run', id: run.id, seq: run.seq, record: run })
 
 export function createRun(tables: Tables, run: RunRecord, started: EntryRecord): Work<Created> {
-  const { runs } = tables
+  const { runs, append } = tables
   return (tell) => {
     const standing = runs.get(run.id)
     if (standing !== null) return { outcome: 'exists', run: standing }
     const owner = sessionOwner(tables, run.tenant, run.sessionId)
     if (owner !== null && owner !== run.requestedBy) return { outcome: 'session-taken' }
-    insertRun(tables, run, started)
+    if (owner === null) insertSession(tables, run)
+    runs.insert(run)
+    append([started])
     tell(runNews(run))
     return { outcome: 'created', run }
   }
 }
 
-/** With its session, if that is new. */
-export function insertRun({ sql, prefix, runs, append }: Tables, run: RunRecord, started: EntryRecord): void {
-  const insert = `INSERT INTO ${prefix}sessions (tenant, id, owner) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`
-  sql.run(insert, run.tenant, run.sessionId, run.requestedBy)
-  runs.insert(run)
-  append([started])
+/** A run with a session of its own: throws when either stands already. */
+export function insertRun(tables: Tables, run: RunRecord, started: EntryRecord): void {
+  insertSession(tables, run)
+  tables.runs.insert(run)
+  tables.append([started])
+}
+
+function insertSession({ sql, prefix }: Tables, { tenant, sessionId, requestedBy }: RunRecord): void {
+  sql.run(`INSERT INTO ${prefix}sessions (tenant, id, owner) VALUES (?, ?, ?)`, tenant, sessionId, requestedBy)
 }
 
 export function claimOrSignal({ runs }: Tables, id: RunId, lease: NewLease): Work<RunRecord | null> {

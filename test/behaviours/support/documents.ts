@@ -1,6 +1,6 @@
 const approvalFields = /* GraphQL */ `
   fragment ApprovalFields on Approval {
-    id revision status type kind callId agentName toolName toolDescription inputSchema arguments fingerprint answerSchema
+    id revision status type kind callId agentName path toolName toolDescription inputSchema arguments fingerprint answerSchema
     run { id }
     requestedBy { id }
     resolution { status cause resolvedBy { id } resolvedAt note message arguments values result error }
@@ -13,7 +13,7 @@ const callFields = /* GraphQL */ `
 `
 const requirementFields = /* GraphQL */ `
   fragment RequirementFields on Requirement {
-    callId kind decider approvalType answerSchema
+    callId path kind decider approvalType answerSchema
     toolCall { id toolName arguments status }
     approval { id status }
   }
@@ -40,8 +40,8 @@ export const continueRun = /* GraphQL */ `
     continueRun(input: $input) {
       __typename
       ... on ContinueRunSuccess { run { ...RunFields } }
-      ... on ApprovalPendingError { pending { id } missing }
-      ... on AnswerRequiredError { requirements { callId } }
+      ... on ApprovalPendingError { pending { id path } missing }
+      ... on AnswerRequiredError { requirements { callId path } }
       ... on InvalidInputError { issues { path message } }
       ... on UserError { message }
     }
@@ -74,6 +74,21 @@ export const resolveApproval = /* GraphQL */ `
 export const run = /* GraphQL */ `
   query ($id: ID!) { run(id: $id) { ...RunFields } }
   ${runFields}
+`
+export const runsWithin = /* GraphQL */ `
+  query ($id: ID!) {
+    run(id: $id) {
+      id agentName
+      parent { id }
+      children(first: 100) { edges { node {
+        id agentName status message output
+        error { code message }
+        requestedBy { id }
+        parent { id }
+      } } }
+      toolCalls(first: 100) { edges { node { id status error result childRun { id } } } }
+    }
+  }
 `
 export const approval = /* GraphQL */ `
   query ($id: ID!) { approval(id: $id) { ...ApprovalFields } }
@@ -117,6 +132,7 @@ export const runEvents = /* GraphQL */ `
       ... on ToolCallsDecided { seq toolCalls { id } }
       ... on RunResumed { seq }
       ... on ToolCallStarted { seq toolCall { id } }
+      ... on ChildRunStarted { seq child { id agentName } }
       ... on ToolCallFinished { seq toolCall { ...CallFields } }
       ... on RunCompleted { seq output }
       ... on RunFailed { seq error { code message } }
