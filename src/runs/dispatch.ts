@@ -70,6 +70,13 @@ export async function admit(
     if (wrong) return tampered(wrong)
     if (record.status !== 'APPROVED') return refused(`its approval is ${record.status}`)
   }
+  if (call.doubt !== null) {
+    const record = await approvals.get(call.doubt.approvalId)
+    if (!record) return refused('the approval to make it again is missing')
+    const wrong = otherCall(record, call, run) ?? otherPermission(record, call)
+    if (wrong) return tampered(wrong)
+    if (!allowsAgain(record)) return refused('nobody approved to make it again')
+  }
   if (proposed.gate?.pause === 'EXTERNAL_EXECUTION') {
     const outcome = call.decision?.outcome
     return outcome ? { verdict: 'answered', outcome } : refused('nobody said how it ended')
@@ -98,14 +105,8 @@ function needsMoreNow({ proposed }: Call, { gate }: AgentTool): boolean {
 function contradiction(record: ApprovalRecord, call: Call, run: RunRecord): string | null {
   const { proposed, decision } = call
   const name = `The approval ${record.id}`
-  if (
-    record.tenant !== run.tenant ||
-    record.runId !== run.id ||
-    record.callId !== proposed.callId ||
-    record.toolName !== proposed.toolName
-  ) {
-    return `${name} belongs to another call.`
-  }
+  const other = otherCall(record, call, run)
+  if (other !== null) return other
   const schema = proposed.inputSchema ?? ''
   if (
     record.fingerprint !== proposed.fingerprint ||
@@ -125,6 +126,30 @@ function contradiction(record: ApprovalRecord, call: Call, run: RunRecord): stri
   }
   return null
 }
+
+const otherCall = (record: ApprovalRecord, { proposed }: Call, run: RunRecord): string | null =>
+  record.tenant !== run.tenant ||
+  record.runId !== run.id ||
+  record.callId !== proposed.callId ||
+  record.toolName !== proposed.toolName
+    ? `The approval ${record.id} belongs to another call.`
+    : null
+
+/** How a reconciliation is not about what will run, or null when it is. */
+function otherPermission(
+  { id, kind, arguments: shown, fingerprint: print }: ApprovalRecord,
+  call: Call,
+): string | null {
+  const { toolName, inputSchema } = call.proposed
+  const final = argumentsOf(call)
+  return kind !== 'RECONCILIATION' || shown !== final || print !== fingerprint(toolName, inputSchema ?? '', final)
+    ? `The approval ${id} shows another call than the one that was cut off.`
+    : null
+}
+
+/** Only by a decision: nothing else says that it is to be made again. */
+const allowsAgain = ({ status, resolution }: ApprovalRecord): boolean =>
+  status === 'APPROVED' && resolution?.cause === 'DECISION' && resolution.outcome === null
 
 export type DispatchOptions = { readonly abortSignal: AbortSignal; readonly prompt: LanguageModelV4Prompt }
 

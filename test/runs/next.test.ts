@@ -28,7 +28,7 @@ const required = proposedCall('required', 2)
 const invalid = proposedCall('invalid', 3)
 const cancelRequested = { by: requester, at: 9_000, reason: 'Enough.' }
 const idsOf = (step: ReturnType<typeof next>) =>
-  step.do === 'dispatch' || step.do === 'fail-unknown' ? step.calls.map(({ proposed }) => proposed.callId) : []
+  step.do === 'dispatch' || step.do === 'recover' ? step.calls.map(({ proposed }) => proposed.callId) : []
 
 describe('the model', () => {
   test('is asked when the run begins', () => {
@@ -166,7 +166,7 @@ describe('a call found started and not finished', () => {
   test('fails the run when nobody here makes it, also when a cancel is asked for', () => {
     const state = stateAfterTurn([free], callStarted(free.callId))
     expect(idsOf(next(state, around()))).toEqual([free.callId])
-    expect(next(state, around({ cancelRequested }))).toMatchObject({ do: 'fail-unknown' })
+    expect(next(state, around({ cancelRequested }))).toMatchObject({ do: 'cancel' })
   })
 })
 
