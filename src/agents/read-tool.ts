@@ -117,13 +117,14 @@ function readAgent({ [agentOfTool]: agent, inputSchema, toModelOutput, timeout }
   return agent
 }
 
-function readReconcile({ reconcile, idempotent, execute }: AnyToolDefinition): Reconcile | null {
+function readReconcile(tool: AnyToolDefinition): Reconcile | null {
+  const { reconcile, idempotent, execute } = tool
   if (reconcile === undefined) return null
   if (typeof reconcile !== 'function') throw invalid('reconcile is a function of the input')
   if (execute === undefined) throw invalid('reconcile needs execute: what is not made here is not cut off here')
   if (idempotent === true)
     throw invalid('idempotent and reconcile exclude each other: a call that may be made again need not be looked up')
-  return reconcile as Reconcile
+  return reconcile.bind(tool) as Reconcile
 }
 
 /** Who fills which part of the input. */

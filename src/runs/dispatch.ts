@@ -53,6 +53,7 @@ export async function admit(
   isHeld: () => boolean,
 ): Promise<Admission> {
   const { proposed } = call
+  const refused = (why: string): Admission => ({ verdict: 'refused', why: refusal(call, why) })
   if (call.startedAt !== null || proposed.invalid !== null) return refused('it was made before, or is no valid call')
   if (!tool) return refused(`the tool '${proposed.toolName}' is no longer there`)
   if (proposed.inputSchema !== tool.schemaDigest)
@@ -92,7 +93,10 @@ export async function admit(
   return { verdict: 'admitted', permit }
 }
 
-const refused = (why: string): Admission => ({ verdict: 'refused', why: `The call did not run: ${why}.` })
+const refusal = ({ mayHaveHappened }: Call, why: string): string =>
+  mayHaveHappened
+    ? `The call was cut off, and nobody knows whether it happened. It was not made again: ${why}.`
+    : `The call did not run: ${why}.`
 const tampered = (why: string): Admission => ({ verdict: 'tampered', why })
 
 /** A gate added or raised since the proposal holds, but what `when` said then stands. */

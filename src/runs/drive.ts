@@ -169,7 +169,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       const tool = agent.tools.get(toolName)
       const way = recoveryOf(call, tool)
       log.warn({ runId: lease.run.id, callId, tool: toolName, way }, 'A call was cut off')
-      if (way === 'repeat') lease.draft({ type: 'interrupted', callId, approvalId: null })
+      if (way === 'repeat') lease.draft({ type: 'interrupted', callId, approvalId: null, didNotHappen: false })
       else if (way === 'look-up' && tool) inBackground(lookUp(call, tool), callId)
       else ask(call, tool)
     }
@@ -180,7 +180,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   function ask(call: Call, tool: AgentTool | undefined) {
     const record = reconciliation(lease.run, call, tool, store.now())
     const { callId } = call.proposed
-    lease.draft({ type: 'interrupted', callId, approvalId: record.id }, { propose: [record] })
+    lease.draft({ type: 'interrupted', callId, approvalId: record.id, didNotHappen: false }, { propose: [record] })
   }
 
   /** Asks the tool itself; what it cannot tell, a person is asked. */
@@ -189,7 +189,8 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     const found = await findOut(call, tool, { limit: settings.limits.result, abortSignal: calling.signal })
     if (calling.signal.aborted) return
     if (found === 'unknown') ask(call, tool)
-    else if (found === 'did-not-happen') lease.draft({ type: 'interrupted', callId, approvalId: null })
+    else if (found === 'did-not-happen')
+      lease.draft({ type: 'interrupted', callId, approvalId: null, didNotHappen: true })
     else lease.draft({ type: 'call-finished', callId, outcome: found, modelOutput: null })
   }
 

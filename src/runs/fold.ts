@@ -40,6 +40,8 @@ export type Call = {
   readonly startedSeq: number | null
   /** How often it was cut off. */
   readonly interruptions: number
+  /** It was cut off, and nobody has said that it did not happen. */
+  readonly mayHaveHappened: boolean
   /** Its last attempt was cut off: whether it happened is asked by this approval, and decided so. */
   readonly doubt: { readonly approvalId: ApprovalId; readonly decision: CallDecision | null } | null
   /** The run that it began, for a call of an agent. */
@@ -130,6 +132,7 @@ function propose(turns: readonly Turn[], entry: EntryOf<'proposed'>): readonly T
       startedAt: null,
       startedSeq: null,
       interruptions: 0,
+      mayHaveHappened: false,
       doubt: null,
       childId: null,
       finishedAt: proposed.invalid === null ? null : entry.at,
@@ -141,11 +144,15 @@ function propose(turns: readonly Turn[], entry: EntryOf<'proposed'>): readonly T
 }
 
 /** Without an approval it is as if the attempt had not begun. */
-function interrupt({ turns }: RunState, { callId, approvalId }: EntryOf<'interrupted'>): Partial<RunState> {
-  const interruptions = (turns.at(-1)?.calls.find(({ proposed }) => proposed.callId === callId)?.interruptions ?? 0) + 1
-  if (approvalId === null) return { turns: updateCall(turns, callId, { startedAt: null, interruptions }) }
+function interrupt(
+  { turns }: RunState,
+  { callId, approvalId, didNotHappen }: EntryOf<'interrupted'>,
+): Partial<RunState> {
+  const before = turns.at(-1)?.calls.find(({ proposed }) => proposed.callId === callId)
+  const cutOff = { interruptions: (before?.interruptions ?? 0) + 1, mayHaveHappened: !didNotHappen }
+  if (approvalId === null) return { turns: updateCall(turns, callId, { ...cutOff, startedAt: null }) }
   const doubt = { approvalId, decision: null }
-  return { turns: updateCall(turns, callId, { doubt, interruptions }), released: false }
+  return { turns: updateCall(turns, callId, { ...cutOff, doubt }), released: false }
 }
 
 const decide = (turns: readonly Turn[], decisions: readonly CallDecision[]): readonly Turn[] =>

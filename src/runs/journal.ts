@@ -91,6 +91,8 @@ const bodies = [
     type: z.literal('interrupted'),
     callId: callIdSchema,
     approvalId: approvalIdSchema.nullable(),
+    /** The tool was asked, and said so. */
+    didNotHappen: z.boolean(),
   }),
   z.object({
     type: z.literal('call-finished'),

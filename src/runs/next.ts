@@ -7,6 +7,7 @@ import {
   type Call,
   isForApprover,
   isGated,
+  isInDoubt,
   isOpen,
   isSettled,
   isUnderWay,
@@ -100,7 +101,10 @@ function cancel(calls: readonly Call[], around: Surroundings, request: CancelReq
   if (unasked.length > 0) return { do: 'cancel-children', children: unasked, request }
   if (around.running.size > 0) return { do: 'abort-calls' }
   if (children.length > 0) return { do: 'await-children', children }
-  return join(calls, around) ?? { do: 'cancel', request }
+  // What was said of a call in doubt before the cancel stands.
+  const heard = heardFrom(calls.filter(isInDoubt), around.approvals)
+  if (heard.decisions.length > 0) return { do: 'hear', ...heard }
+  return conclude(calls) ?? join(calls, around) ?? { do: 'cancel', request }
 }
 
 function join(calls: readonly Call[], around: Surroundings): NextStep | null {

@@ -132,14 +132,16 @@ async function askWhen(tool: AgentTool, input: JsonObject, options: WhenOptions)
 export function reconciliation(run: RunRecord, call: Call, tool: AgentTool | undefined, at: number): ApprovalRecord {
   const { proposed, startedSeq } = call
   const args = argumentsOf(call)
+  // One whose parameters have changed is another tool.
+  const same = tool?.schemaDigest === proposed.inputSchema ? tool : undefined
   return pendingApproval(run, {
-    ...recordFor(proposed, tool, at),
+    ...recordFor(proposed, same, at),
     approvalId: reconciliationIdOf(proposed.callId, startedSeq ?? 0),
     kind: 'RECONCILIATION',
     type: 'REQUIRED',
     arguments: args,
     fingerprint: fingerprint(proposed.toolName, proposed.inputSchema ?? '', args),
-    answerSchema: toJsonText(tool?.outputSchema ?? {}),
+    answerSchema: toJsonText(same?.outputSchema ?? {}),
     expiresAt: null,
   })
 }

@@ -76,10 +76,13 @@ export function toolCall(runId: RunId, run: RunStatus, call: Call): ToolCall {
 }
 
 function statusOf(run: RunStatus, call: Call): ToolCallStatus {
-  const { outcome, decision, startedAt, childId } = call
+  const { outcome, decision, startedAt, childId, mayHaveHappened } = call
   if (outcome) return 'result' in outcome ? 'SUCCEEDED' : 'FAILED'
-  if (decision && decision.verdict !== 'APPROVED') return decision.verdict
   if (isInDoubt(call)) return 'UNKNOWN'
+  const against = decision !== null && decision.verdict !== 'APPROVED' ? decision.verdict : null
+  // That it is not made again says nothing about the first time.
+  if (mayHaveHappened && (against !== null || isOver(run))) return 'UNKNOWN'
+  if (against !== null) return against
   if (startedAt !== null && !isOver(run)) return 'RUNNING'
   // How the run of an agent ended says that run.
   if (startedAt !== null && childId === null) return 'UNKNOWN'

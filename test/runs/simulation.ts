@@ -232,7 +232,10 @@ export class Simulation {
   #ask({ proposed, startedSeq }: Call) {
     const approvalId = reconciliationIdOf(proposed.callId, startedSeq ?? 0)
     const record: ApprovalRecord = { ...newApproval({ ...proposed, approvalId }), kind: 'RECONCILIATION' }
-    this.#draft({ type: 'interrupted', callId: proposed.callId, approvalId }, { propose: [record] })
+    this.#draft(
+      { type: 'interrupted', callId: proposed.callId, approvalId, didNotHappen: false },
+      { propose: [record] },
+    )
   }
 
   /** Works on until the run is over or waits for somebody; tools and model answer in time. */
