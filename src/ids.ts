@@ -9,14 +9,14 @@ type Branded<Name extends string> = string & { readonly [brand]: Name }
 export type RunId = Branded<'RunId'>
 /** `call_<run>_<seq>_<index>`: the call's place in the journal, and so globally unique. */
 export type CallId = Branded<'CallId'>
-/** `apr_<run>_<seq>_<index>`: follows from the call it decides. */
+/** `apr_<run>_<seq>_<index>`: follows from the call it decides; for a reconciliation with the place of the attempt behind it. */
 export type ApprovalId = Branded<'ApprovalId'>
 /** `prn_` and the id that authentication gave. */
 export type PrincipalId = Branded<'PrincipalId'>
 
 const runPattern = /^run_([0-9a-f]{32})$/
 const callPattern = /^call_([0-9a-f]{32})_([1-9]\d{0,8})_(\d{1,5})$/
-const approvalPattern = /^apr_([0-9a-f]{32})_([1-9]\d{0,8})_(\d{1,5})$/
+const approvalPattern = /^apr_([0-9a-f]{32})_([1-9]\d{0,8})_(\d{1,5})(_[1-9]\d{0,8})?$/
 const principalPattern = /^prn_.{1,250}$/su
 
 export const newRunId = (): RunId => `run_${uuid().replaceAll('-', '')}` as RunId
@@ -37,7 +37,12 @@ export const childRunId = (call: CallId): RunId =>
 
 export const approvalIdOf = (call: CallId): ApprovalId => `apr_${call.slice(5)}` as ApprovalId
 
-export const callIdOf = (approval: ApprovalId): CallId => `call_${approval.slice(4)}` as CallId
+/** Of the attempt that was begun at this place of the journal, when nobody knows how it ended. */
+export const reconciliationIdOf = (call: CallId, startedSeq: number): ApprovalId =>
+  `${approvalIdOf(call)}_${startedSeq}` as ApprovalId
+
+export const callIdOf = (approval: ApprovalId): CallId =>
+  `call_${approval.slice(4).split('_').slice(0, 3).join('_')}` as CallId
 
 /** The run a call belongs to: its id says so. */
 export const runIdOfCall = (call: CallId): RunId => `run_${call.slice(5, 37)}` as RunId

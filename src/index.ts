@@ -20,6 +20,7 @@ export {
   type Duration,
   type GateFields,
   type PauseSetting,
+  type Reconciled,
   type ToolDefinition,
   tool,
 } from './agents/tool.ts'

@@ -8,6 +8,7 @@ import {
   isRunId,
   newRunId,
   principalId,
+  reconciliationIdOf,
   runIdForKey,
   runIdOfCall,
 } from '../src/ids.ts'
@@ -62,13 +63,27 @@ test("a call's id is its place in the journal, and says which run and which appr
   expect(callIdOf(approvalIdOf(call))).toBe(call)
 })
 
+test("a reconciliation's id adds the place of the attempt, and says the same of call and run", () => {
+  const run = newRunId()
+  const call = callId(run, 12, 3)
+  const id = reconciliationIdOf(call, 20)
+  expect(id).toBe(`apr_${run.slice(4)}_12_3_20`)
+  expect(isApprovalId(id)).toBe(true)
+  expect(callIdOf(id)).toBe(call)
+  expect(runIdOfCall(callIdOf(id))).toBe(run)
+})
+
 test.each(['call_x_1_0', `call_${'0'.repeat(32)}_0_0`, `call_${'0'.repeat(32)}_1`, `call_${'0'.repeat(32)}_01_0`])(
   'a call id is not %j',
   (text) => expect(isCallId(text)).toBe(false),
 )
-test.each(['apr_1', `apr_${'0'.repeat(32)}_1_-1`, `call_${'0'.repeat(32)}_1_0`])('an approval id is not %j', (text) =>
-  expect(isApprovalId(text)).toBe(false),
-)
+test.each([
+  'apr_1',
+  `apr_${'0'.repeat(32)}_1_-1`,
+  `apr_${'0'.repeat(32)}_1_0_0`,
+  `apr_${'0'.repeat(32)}_1_0_2_3`,
+  `call_${'0'.repeat(32)}_1_0`,
+])('an approval id is not %j', (text) => expect(isApprovalId(text)).toBe(false))
 
 describe('a principal id', () => {
   test('has its prefix once', () => {

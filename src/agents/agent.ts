@@ -34,7 +34,10 @@ export type AgentTool = {
   readonly schemaText: JsonText
   readonly schemaDigest: string
   readonly gate: Gate | null
+  /** Whether an interrupted call may be made again. */
   readonly idempotent: boolean
+  /** Asks the other side what became of one. */
+  readonly reconcile: Reconcile | null
   readonly destructive: boolean
   readonly timeoutMs: number | null
   /** JSON Schema of what a call gives; anything when the tool does not say. */
@@ -59,6 +62,7 @@ export type WhenOptions = { readonly toolCallId: string; readonly messages: Tool
 
 export const execute = Symbol('execute')
 export type Execute = (input: JsonObject, options: ToolExecutionOptions<never>) => unknown
+export type Reconcile = (input: JsonObject, options: { toolCallId: string; abortSignal: AbortSignal }) => unknown
 export type ToModelOutput = (options: {
   toolCallId: string
   input: JsonObject

@@ -13,9 +13,10 @@ const pauses = {
 } as const satisfies Record<string, PauseKind>
 
 /** A tool's definition with what the AI SDK may have put there. */
-export type AnyToolDefinition = Omit<ToolDefinition, 'when' | 'execute' | 'toModelOutput'> & {
+export type AnyToolDefinition = Omit<ToolDefinition, 'when' | 'execute' | 'toModelOutput' | 'reconcile'> & {
   readonly when?: unknown
   readonly execute?: unknown
+  readonly reconcile?: unknown
   readonly toModelOutput?: unknown
   readonly needsApproval?: unknown
   readonly type?: unknown

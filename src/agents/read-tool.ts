@@ -1,7 +1,15 @@
 import { asSchema, type FlexibleSchema } from '@ai-sdk/provider-utils'
 import { CountersignError } from '../errors.ts'
 import { isJsonObject, type JsonObject, sha256, toJson, toJsonText } from '../json.ts'
-import { type Agent, type AgentTool, type Execute, execute, type Gate, type ToModelOutput } from './agent.ts'
+import {
+  type Agent,
+  type AgentTool,
+  type Execute,
+  execute,
+  type Gate,
+  type Reconcile,
+  type ToModelOutput,
+} from './agent.ts'
 import { agentOfTool, messageSchema } from './as-tool.ts'
 import { longestTimer, milliseconds } from './duration.ts'
 import { type InputSchema, readInputSchema } from './input-schema.ts'
@@ -88,6 +96,7 @@ export function readTool(name: string, given: unknown): AgentTool {
     outputSchema: readOutputSchema(tool.outputSchema),
     gate: gate && Object.freeze(gate),
     idempotent: tool.idempotent === true,
+    reconcile: readReconcile(tool),
     destructive: tool.destructive === true,
     timeoutMs: readTimeout(tool),
     [execute]: tool.execute === undefined ? null : (tool.execute.bind(given) as Execute),
@@ -121,6 +130,16 @@ function readAgent({ [agentOfTool]: agent, inputSchema, toModelOutput, timeout }
     throw invalid('toModelOutput and asTool exclude each other: the result is what the agent says')
   if (timeout !== undefined) throw invalid('timeout and asTool exclude each other: set it on the tools of that agent')
   return agent
+}
+
+function readReconcile(tool: AnyToolDefinition): Reconcile | null {
+  const { reconcile, idempotent, execute } = tool
+  if (reconcile === undefined) return null
+  if (typeof reconcile !== 'function') throw invalid('reconcile is a function of the input')
+  if (execute === undefined) throw invalid('reconcile needs execute: what is not made here is not cut off here')
+  if (idempotent === true)
+    throw invalid('idempotent and reconcile exclude each other: a call that may be made again need not be looked up')
+  return reconcile.bind(tool) as Reconcile
 }
 
 /** Who fills which part of the input. */

@@ -6,6 +6,12 @@ export type PauseSetting = 'confirmation' | 'user-input' | 'external-execution'
 /** A duration: milliseconds, or a number with its unit: `'90s'`, `'15m'`, `'24h'`, `'7d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
+/** What became of a call: its result, or how it failed; or that it did not happen, and may be made again. */
+export type Reconciled =
+  | { readonly happened: true; readonly result: unknown }
+  | { readonly happened: true; readonly error: string }
+  | { readonly happened: false }
+
 /** What this package adds to a tool of the AI SDK. */
 export type GateFields<Input> = {
   /**
@@ -23,8 +29,14 @@ export type GateFields<Input> = {
   when?: (input: Input) => boolean | PromiseLike<boolean>
   /** The call may be made again with the same `toolCallId` after a crash: the tool does it once. */
   idempotent?: boolean
-  /** Looks up at the other side whether an interrupted call happened. */
-  reconcile?: (input: Input, options: { toolCallId: string }) => unknown
+  /**
+   * Looks up at the other side whether a call happened that a crash cut off: then nobody has to be asked. What it throws, and null, mean that it
+   * cannot tell. Not together with `idempotent`.
+   */
+  reconcile?: (
+    input: Input,
+    options: { toolCallId: string; abortSignal: AbortSignal },
+  ) => Reconciled | null | PromiseLike<Reconciled | null>
   /** Shown to the approver as dangerous. */
   destructive?: boolean
   /** Paths of input fields that are hidden in lists, logs and events. */

@@ -40,7 +40,7 @@ export function checkDecision(decision: DecisionInput, decidable: Decidable): Ch
   if ((name === 'reconcile') !== (decidable.kind === 'RECONCILIATION')) {
     return refuse([name], 'An approval of kind RECONCILIATION is reconciled, and no other is.')
   }
-  if (name === 'reconcile') return refuse([name], 'There is nothing to reconcile in this version.')
+  if (name === 'reconcile') return checkReconcile(choice)
   return name === 'reject' ? checkReject(choice) : checkApprove(choice, decidable)
 }
 
@@ -48,6 +48,22 @@ const isChoice = (name: string | undefined): name is keyof typeof choices =>
   name !== undefined && Object.hasOwn(choices, name)
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** How it ended, or that it is to be made again: for that somebody must say so twice. */
+function checkReconcile({ happened, runAgain }: Record<string, unknown>): Checked {
+  if ((happened != null) === (runAgain != null))
+    return refuse(['reconcile'], "Give exactly one of 'happened' and 'runAgain'.")
+  if (happened != null) {
+    const ended = checkOutcome(happened, ['reconcile', 'happened'])
+    return 'ok' in ended ? ended : { ok: true, decision: { ...nothingGiven, verdict: 'APPROVED', outcome: ended } }
+  }
+  if (!isObject(runAgain) || runAgain.confirm !== true || Object.keys(runAgain).length > 1)
+    return refuse(
+      ['reconcile', 'runAgain', 'confirm'],
+      'Must be true: the call is made again, perhaps for the second time.',
+    )
+  return { ok: true, decision: { ...nothingGiven, verdict: 'APPROVED' } }
+}
 
 function checkReject({ message }: Record<string, unknown>): Checked {
   const path = ['reject', 'message']

@@ -40,7 +40,8 @@ export async function readDecision(
   const { verdict, message, arguments: edited, values, outcome } = checked.decision
   const nothing = { verdict, message, arguments: null, values: null, outcome: null, fingerprint: null }
   if (outcome !== null) {
-    const read = readOutcome(outcome, limits.result)
+    const from = call.kind === 'RECONCILIATION' ? ['reconcile', 'happened'] : ['approve', 'outcome']
+    const read = readOutcome(outcome, limits.result, from)
     return 'issues' in read ? refuse(read.issues) : { ok: true, decision: { ...nothing, outcome: read } }
   }
   if (edited === undefined && values === undefined) return { ok: true, decision: nothing }
@@ -94,9 +95,10 @@ async function readValues(tool: AgentTool, own: JsonText, given: unknown, limit:
 function readOutcome(
   given: GivenOutcome,
   limit: number,
+  from: readonly string[],
 ): NonNullable<Resolution['outcome']> | { issues: InputIssue[] } {
   if ('error' in given) return { error: given.error.toWellFormed() }
-  const path = ['approve', 'outcome', 'success', 'result']
+  const path = [...from, 'success', 'result']
   try {
     const result = toJsonText(given.result)
     if (byteLength(result) <= limit) return { result }

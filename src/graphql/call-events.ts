@@ -85,6 +85,20 @@ happened('call-started').implement({
   }),
 })
 
+happened('interrupted').implement({
+  description:
+    'A call was found begun by a process that is gone. It is made again where its tool allows that; else its status is UNKNOWN, and an approval of kind RECONCILIATION asks what became of it.',
+  interfaces,
+  fields: (t) => ({
+    seq: t.int(seq),
+    toolCall: t.field({
+      type: ToolCall,
+      description: 'The call.',
+      resolve: (event) => callNow(event, event.entry.callId),
+    }),
+  }),
+})
+
 happened('call-finished').implement({
   description: 'A call was made, or failed.',
   interfaces,

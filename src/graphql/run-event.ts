@@ -16,6 +16,7 @@ const typeNames = {
   decided: 'ToolCallsDecided',
   resumed: 'RunResumed',
   'call-started': 'ToolCallStarted',
+  interrupted: 'ToolCallInterrupted',
   'call-finished': 'ToolCallFinished',
   'child-started': 'ChildRunStarted',
   completed: 'RunCompleted',

@@ -5,8 +5,8 @@ import { CountersignError } from '../errors.ts'
 import { type CallId, callIdOf, isApprovalId, type RunId, runIdOfCall } from '../ids.ts'
 import { type Call, emptyState, fold, type RunState } from '../runs/fold.ts'
 import { readEntries } from '../runs/journal.ts'
-import { type ToolCall, toolCall } from '../runs/view.ts'
-import type { ApprovalRecord } from '../store/records.ts'
+import { type ToolCall, type ToolCallStatus, toolCall } from '../runs/view.ts'
+import { type ApprovalRecord, isOver } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 import { openChannelAfter } from './channel.ts'
 
@@ -43,15 +43,20 @@ export async function watchApproval(
         state = await foldOn(store, state, runId, callId)
         const call = callIn(state, runId, callId)
         const approval = await read()
-        const now = JSON.stringify([approval.revision, call?.status, call?.startedAt, call?.finishedAt])
+        const ends = call !== undefined && isSettled(call.status, state)
+        const now = JSON.stringify([approval.revision, call?.status, call?.startedAt, call?.finishedAt, ends])
         if (now === told) return 'nothing yet'
         told = now
-        settled = call !== undefined && call.status !== 'WAITING' && call.status !== 'RUNNING'
+        settled = ends
         return { value: approval }
       }
     },
   )
 }
+
+/** What is in doubt will be decided, unless its run is over. */
+const isSettled = (call: ToolCallStatus, { status }: RunState) =>
+  call !== 'WAITING' && call !== 'RUNNING' && (call !== 'UNKNOWN' || isOver(status))
 
 const pageSize = 500
 

@@ -53,6 +53,7 @@ export async function admit(
   isHeld: () => boolean,
 ): Promise<Admission> {
   const { proposed } = call
+  const refused = (why: string): Admission => ({ verdict: 'refused', why: refusal(call, why) })
   if (call.startedAt !== null || proposed.invalid !== null) return refused('it was made before, or is no valid call')
   if (!tool) return refused(`the tool '${proposed.toolName}' is no longer there`)
   if (proposed.inputSchema !== tool.schemaDigest)
@@ -70,6 +71,13 @@ export async function admit(
     if (wrong) return tampered(wrong)
     if (record.status !== 'APPROVED') return refused(`its approval is ${record.status}`)
   }
+  if (call.doubt !== null) {
+    const record = await approvals.get(call.doubt.approvalId)
+    if (!record) return refused('the approval to make it again is missing')
+    const wrong = otherCall(record, call, run) ?? otherPermission(record, call)
+    if (wrong) return tampered(wrong)
+    if (!allowsAgain(record)) return refused('nobody approved to make it again')
+  }
   if (proposed.gate?.pause === 'EXTERNAL_EXECUTION') {
     const outcome = call.decision?.outcome
     return outcome ? { verdict: 'answered', outcome } : refused('nobody said how it ended')
@@ -85,7 +93,10 @@ export async function admit(
   return { verdict: 'admitted', permit }
 }
 
-const refused = (why: string): Admission => ({ verdict: 'refused', why: `The call did not run: ${why}.` })
+const refusal = ({ mayHaveHappened }: Call, why: string): string =>
+  mayHaveHappened
+    ? `The call was cut off, and nobody knows whether it happened. It was not made again: ${why}.`
+    : `The call did not run: ${why}.`
 const tampered = (why: string): Admission => ({ verdict: 'tampered', why })
 
 /** A gate added or raised since the proposal holds, but what `when` said then stands. */
@@ -100,16 +111,8 @@ const tiers = [null, 'AUDIT', 'REQUIRED'] as const
 function contradiction(record: ApprovalRecord, call: Call, run: RunRecord): string | null {
   const { proposed, decision } = call
   const name = `The approval ${record.id}`
-  if (
-    record.tenant !== run.tenant ||
-    record.runId !== run.id ||
-    record.callId !== proposed.callId ||
-    record.agentName !== run.agentName ||
-    record.requestedBy !== run.requestedBy ||
-    record.toolName !== proposed.toolName
-  ) {
-    return `${name} belongs to another call.`
-  }
+  const other = otherCall(record, call, run)
+  if (other !== null) return other
   if (record.kind !== proposed.gate?.pause || record.type !== proposed.gate.approval)
     return `${name} asks for something else than the call it was made for.`
   const schema = proposed.inputSchema ?? ''
@@ -133,6 +136,32 @@ function contradiction(record: ApprovalRecord, call: Call, run: RunRecord): stri
   }
   return null
 }
+
+const otherCall = (record: ApprovalRecord, { proposed }: Call, run: RunRecord): string | null =>
+  record.tenant !== run.tenant ||
+  record.runId !== run.id ||
+  record.callId !== proposed.callId ||
+  record.agentName !== run.agentName ||
+  record.requestedBy !== run.requestedBy ||
+  record.toolName !== proposed.toolName
+    ? `The approval ${record.id} belongs to another call.`
+    : null
+
+/** How a reconciliation is not about what will run, or null when it is. */
+function otherPermission(
+  { id, kind, arguments: shown, fingerprint: print }: ApprovalRecord,
+  call: Call,
+): string | null {
+  const { toolName, inputSchema } = call.proposed
+  const final = argumentsOf(call)
+  return kind !== 'RECONCILIATION' || shown !== final || print !== fingerprint(toolName, inputSchema ?? '', final)
+    ? `The approval ${id} shows another call than the one that was cut off.`
+    : null
+}
+
+/** Only by a decision: nothing else says that it is to be made again. */
+const allowsAgain = ({ status, resolution }: ApprovalRecord): boolean =>
+  status === 'APPROVED' && resolution?.cause === 'DECISION' && resolution.outcome === null
 
 export type DispatchOptions = { readonly abortSignal: AbortSignal; readonly prompt: LanguageModelV4Prompt }
 

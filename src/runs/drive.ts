@@ -8,13 +8,14 @@ import type { ApprovalId, CallId, RunId } from '../ids.ts'
 import { type ApprovalRecord, type CancelRequest, isOver, type RunRecord } from '../store/records.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
-import { type Call, isOpen, presentCalls } from './fold.ts'
+import { type Call, isInDoubt, isOpen, presentCalls } from './fold.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
 import { approvalsOf, relativesOf } from './load.ts'
-import { makeCall, outcomeOfRun } from './make-call.ts'
+import { findOut, makeCall, outcomeOfRun } from './make-call.ts'
 import { childRun } from './new-run.ts'
-import { next } from './next.ts'
+import { next, recoveryOf } from './next.ts'
 import { createPrompts } from './prompts.ts'
+import { reconciliation } from './propose.ts'
 import { think } from './think.ts'
 
 /** One run being worked on here. */
@@ -140,8 +141,11 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       case 'hear':
         lease.draft({ type: 'decided', decisions: [...step.decisions] }, { heard: step.approvals })
         return false
-      case 'fail-unknown':
-        endRun(lease, store.now(), failed('OUTCOME_UNKNOWN', unknownOutcome(step.calls)))
+      case 'recover':
+        return recover(step.calls)
+      case 'conclude':
+        for (const [{ proposed }, outcome] of step.calls)
+          lease.draft({ type: 'call-finished', callId: proposed.callId, outcome, modelOutput: null })
         return false
       case 'resume':
         lease.draft({ type: 'resumed' })
@@ -165,6 +169,40 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     }
   }
 
+  /** What was begun by somebody who is gone. */
+  async function recover(calls: readonly Call[]): Promise<boolean> {
+    const agent = agents.get(lease.run.agentName)
+    if (!agent) return leaveToOthers()
+    for (const call of calls) {
+      const { callId, toolName } = call.proposed
+      const tool = agent.tools.get(toolName)
+      const way = recoveryOf(call, tool)
+      log.warn({ runId: lease.run.id, callId, tool: toolName, way }, 'A call was cut off')
+      if (way === 'repeat') lease.draft({ type: 'interrupted', callId, approvalId: null, didNotHappen: false })
+      else if (way === 'look-up' && tool) inBackground(lookUp(call, tool), callId)
+      else ask(call, tool)
+    }
+    return false
+  }
+
+  /** Asks a person whether it happened. */
+  function ask(call: Call, tool: AgentTool | undefined) {
+    const record = reconciliation(lease.run, call, tool, store.now())
+    const { callId } = call.proposed
+    lease.draft({ type: 'interrupted', callId, approvalId: record.id, didNotHappen: false }, { propose: [record] })
+  }
+
+  /** Asks the tool itself; what it cannot tell, a person is asked. */
+  async function lookUp(call: Call, tool: AgentTool): Promise<void> {
+    const { callId } = call.proposed
+    const found = await findOut(call, tool, { limit: settings.limits.result, abortSignal: calling.signal })
+    if (calling.signal.aborted) return
+    if (found === 'unknown') ask(call, tool)
+    else if (found === 'did-not-happen')
+      lease.draft({ type: 'interrupted', callId, approvalId: null, didNotHappen: true })
+    else lease.draft({ type: 'call-finished', callId, outcome: found, modelOutput: null })
+  }
+
   async function cancelChildren(cancelled: readonly RunRecord[], request: CancelRequest) {
     const asked = new Map(children)
     for (const { id } of cancelled) {
@@ -184,7 +222,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   /** When a paused run must be looked at again: the first deadline of what it waits for. A record that is gone has none. */
   function nextDeadline(): number | null {
     const deadlines = presentCalls(lease.state)
-      .filter(isOpen)
+      .filter((call) => isOpen(call) && !isInDoubt(call))
       .flatMap(({ proposed: { approvalId, expiresAt } }) => {
         const known = approvalId !== null && approvals.has(approvalId)
         return expiresAt !== null && (known || expiresAt > store.now()) ? [expiresAt] : []
@@ -389,6 +427,3 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     fence: () => lease.run.fence,
   }
 }
-
-const unknownOutcome = (calls: readonly Call[]) =>
-  `The process died while it made ${calls.map(({ proposed }) => `${proposed.toolName} (${proposed.callId})`).join(', ')}: nobody knows whether it happened, so it is not made again. Look at the other side.`

@@ -1,4 +1,4 @@
-import type { CallId, PrincipalId, RunId } from '../ids.ts'
+import type { ApprovalId, CallId, PrincipalId, RunId } from '../ids.ts'
 import { byteLength, type JsonText, mergeObjects, sha256 } from '../json.ts'
 import type { HistoryRef, RunFailure, RunStatus } from '../store/records.ts'
 import type { CallDecision, CallOutcome, Entry, EntryOf, ProposedCall } from './journal.ts'
@@ -21,7 +21,7 @@ export type RunState = {
   readonly output: string | null
   readonly error: RunFailure | null
   readonly finishedAt: number | null
-  /** Whether the calls of the present turn that waited for people may run: everything is decided and the run was told to go on. */
+  /** Whether the calls of the present turn that waited for people may run: everything is decided and the run was told to go on. A new doubt waits anew. */
   readonly released: boolean
 }
 
@@ -36,6 +36,14 @@ export type Call = {
   readonly proposedAt: number
   readonly decision: CallDecision | null
   readonly startedAt: number | null
+  /** The place of the entry that began its last attempt. */
+  readonly startedSeq: number | null
+  /** How often it was cut off. */
+  readonly interruptions: number
+  /** It was cut off, and nobody has said that it did not happen. */
+  readonly mayHaveHappened: boolean
+  /** Its last attempt was cut off: whether it happened is asked by this approval, and decided so. */
+  readonly doubt: { readonly approvalId: ApprovalId; readonly decision: CallDecision | null } | null
   /** The run that it began, for a call of an agent. */
   readonly childId: RunId | null
   readonly finishedAt: number | null
@@ -82,7 +90,11 @@ function change(state: RunState, entry: Entry): Partial<RunState> {
     case 'resumed':
       return { status: 'RUNNING', error: null, finishedAt: null, released: true }
     case 'call-started':
-      return { turns: updateCall(state.turns, entry.callId, { startedAt: entry.at }) }
+      return {
+        turns: updateCall(state.turns, entry.callId, { startedAt: entry.at, startedSeq: entry.seq, doubt: null }),
+      }
+    case 'interrupted':
+      return interrupt(state, entry)
     case 'call-finished':
       return {
         turns: updateCall(state.turns, entry.callId, {
@@ -118,6 +130,10 @@ function propose(turns: readonly Turn[], entry: EntryOf<'proposed'>): readonly T
       proposedAt: entry.at,
       decision: null,
       startedAt: null,
+      startedSeq: null,
+      interruptions: 0,
+      mayHaveHappened: false,
+      doubt: null,
       childId: null,
       finishedAt: proposed.invalid === null ? null : entry.at,
       outcome: proposed.invalid === null ? null : { error: proposed.invalid },
@@ -127,8 +143,28 @@ function propose(turns: readonly Turn[], entry: EntryOf<'proposed'>): readonly T
   return turns.with(-1, { ...last, calls })
 }
 
+/** Without an approval it is as if the attempt had not begun. */
+function interrupt(
+  { turns }: RunState,
+  { callId, approvalId, didNotHappen }: EntryOf<'interrupted'>,
+): Partial<RunState> {
+  const before = turns.at(-1)?.calls.find(({ proposed }) => proposed.callId === callId)
+  const cutOff = { interruptions: (before?.interruptions ?? 0) + 1, mayHaveHappened: !didNotHappen }
+  if (approvalId === null) return { turns: updateCall(turns, callId, { ...cutOff, startedAt: null }) }
+  const doubt = { approvalId, decision: null }
+  return { turns: updateCall(turns, callId, { ...cutOff, doubt }), released: false }
+}
+
 const decide = (turns: readonly Turn[], decisions: readonly CallDecision[]): readonly Turn[] =>
-  decisions.reduce((all, decision) => updateCall(all, decision.callId, { decision }), turns)
+  decisions.reduce((all, decision) => updateCall(all, decision.callId, decidedBy(all, decision)), turns)
+
+/** A call in doubt is decided a second time: how it ended, or that it is made again. */
+function decidedBy(turns: readonly Turn[], decision: CallDecision): Partial<Call> {
+  const doubt = turns.at(-1)?.calls.find(({ proposed }) => proposed.callId === decision.callId)?.doubt
+  if (!doubt) return { decision }
+  const again = decision.verdict === 'APPROVED' && decision.outcome === null
+  return { doubt: { ...doubt, decision }, ...(again && { startedAt: null }) }
+}
 
 /** Only calls of the last turn are ever decided or run. */
 function updateCall(turns: readonly Turn[], id: CallId, changed: Partial<Call>): readonly Turn[] {
@@ -141,16 +177,29 @@ function updateCall(turns: readonly Turn[], id: CallId, changed: Partial<Call>):
 /** The calls of the model's last answer. */
 export const presentCalls = (state: Pick<RunState, 'turns'>): readonly Call[] => state.turns.at(-1)?.calls ?? []
 
-/** A call that waits for a person's word. */
-export const isOpen = (call: Call): boolean =>
-  call.proposed.gate !== null && call.decision === null && call.proposed.invalid === null
+/** A call that waits for a person's word: before it is made, or on how it ended. */
+export const isOpen = (call: Call): boolean => isUnallowed(call) || isInDoubt(call)
+
+const isUnallowed = ({ proposed, decision }: Call): boolean =>
+  proposed.gate !== null && decision === null && proposed.invalid === null
+
+/** A call that was made, perhaps: nobody has said yet how it ended. */
+export const isInDoubt = ({ doubt }: Call): boolean => doubt !== null && doubt.decision === null
+
+/** The approval that an open call waits for. */
+export const approvalIdFor = ({ proposed, doubt }: Call): ApprovalId | null => doubt?.approvalId ?? proposed.approvalId
+
+/** Whether a person has a say in it. */
+export const isGated = ({ proposed, doubt }: Call): boolean =>
+  (proposed.gate !== null && proposed.invalid === null) || doubt !== null
 
 /** A call that will not run any more: it has its outcome, or was decided against. */
 export const isSettled = (call: Call): boolean =>
   call.outcome !== null || (call.decision !== null && call.decision.verdict !== 'APPROVED')
 
 /** A call that was recorded as started here, and whose end is not on record. */
-export const isUnderWay = (call: Call): boolean => call.startedAt !== null && call.childId === null && !isSettled(call)
+export const isUnderWay = (call: Call): boolean =>
+  call.startedAt !== null && call.childId === null && call.doubt === null && !isSettled(call)
 
 /** The runs that calls of the last answer began, and whose ends are not on record. */
 export const openChildren = (state: Pick<RunState, 'turns'>): readonly RunId[] =>
@@ -164,7 +213,7 @@ export function argumentsOf({ proposed, decision }: Call): JsonText {
 }
 
 /** Whether an approver decides the call, by its record. */
-export const isForApprover = ({ proposed }: Call): boolean => proposed.gate?.approval === 'REQUIRED'
+export const isForApprover = (call: Call): boolean => isInDoubt(call) || call.proposed.gate?.approval === 'REQUIRED'
 
 /** How much of the prompt a run takes, in bytes. */
 export const transcriptSize = ({ input, turns }: RunState): number =>

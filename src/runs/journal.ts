@@ -87,6 +87,14 @@ const bodies = [
   z.object({ type: z.literal('resumed') }),
   z.object({ type: z.literal('call-started'), callId: callIdSchema }),
   z.object({
+    /** The attempt was cut off: it may be made again, or (with an approval) nobody knows whether it happened. */
+    type: z.literal('interrupted'),
+    callId: callIdSchema,
+    approvalId: approvalIdSchema.nullable(),
+    /** The tool was asked, and said so. */
+    didNotHappen: z.boolean(),
+  }),
+  z.object({
     type: z.literal('call-finished'),
     callId: callIdSchema,
     outcome,

@@ -3,7 +3,16 @@ import type { ApprovalId, RunId } from '../ids.ts'
 import { sha256 } from '../json.ts'
 import { type ApprovalRecord, isOver, type RunRecord } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
-import { emptyState, fold, isForApprover, isOpen, openChildren, presentCalls, type RunState } from './fold.ts'
+import {
+  approvalIdFor,
+  emptyState,
+  fold,
+  isForApprover,
+  isOpen,
+  openChildren,
+  presentCalls,
+  type RunState,
+} from './fold.ts'
 import { readEntries } from './journal.ts'
 
 const pageSize = 500
@@ -31,7 +40,7 @@ export async function approvalsOf(
   const ids = states
     .flatMap(presentCalls)
     .filter((call) => isOpen(call) && isForApprover(call))
-    .flatMap(({ proposed }) => proposed.approvalId ?? [])
+    .flatMap((call) => approvalIdFor(call) ?? [])
   const records = ids.length > 0 ? await approvals.getMany(ids) : []
   return new Map(records.map((record) => [record.id, record]))
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { AgentTool } from '../agents/agent.ts'
 import { byteLength, isJsonObject, type JsonText, type JsonValue, readJsonObject, toJson, toJsonText } from '../json.ts'
 import type { RunRecord } from '../store/records.ts'
@@ -40,6 +41,33 @@ export function outcomeOfRun(run: RunRecord | null, limit: number): CallOutcome 
       run.status === 'CANCELLED' ? 'The run of the agent was cancelled.' : `The agent failed: ${run.error?.message}`,
   }
 }
+
+/** What a tool's `reconcile` says of a call: its outcome, that there is none, or that it cannot tell. */
+export async function findOut(
+  call: Call,
+  tool: AgentTool,
+  { limit, abortSignal }: { limit: number; abortSignal: AbortSignal },
+): Promise<CallOutcome | 'did-not-happen' | 'unknown'> {
+  try {
+    const signal = AbortSignal.any([abortSignal, AbortSignal.timeout(longestLookUp)])
+    const options = { toolCallId: call.proposed.callId, abortSignal: signal }
+    const asked = Promise.resolve(tool.reconcile?.(readJsonObject(argumentsOf(call)), options))
+    const said = reconciled.safeParse(await orAborted(asked, signal))
+    if (!said.success) return 'unknown'
+    if (!said.data.happened) return 'did-not-happen'
+    return 'error' in said.data ? { error: messageOf(said.data.error) } : recorded(said.data.result, limit)
+  } catch {
+    return 'unknown'
+  }
+}
+
+const longestLookUp = 60_000
+/** Read strictly: what is not understood has told nothing. */
+const reconciled = z.union([
+  z.strictObject({ happened: z.literal(false) }),
+  z.strictObject({ happened: z.literal(true), error: z.string() }),
+  z.strictObject({ happened: z.literal(true), result: z.unknown() }),
+])
 
 function recorded(result: unknown, limit: number): CallOutcome {
   const ran = 'The call ran, but its result could not be recorded:'

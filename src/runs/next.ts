@@ -1,8 +1,20 @@
+import type { AgentTool } from '../agents/agent.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
 import type { ApprovalRecord, CancelRequest, ResumeMode, RunRecord } from '../store/records.ts'
 import { isOver } from '../store/records.ts'
-import { type Call, isForApprover, isOpen, isSettled, isUnderWay, presentCalls, type RunState } from './fold.ts'
-import type { CallDecision } from './journal.ts'
+import {
+  approvalIdFor,
+  type Call,
+  isForApprover,
+  isGated,
+  isInDoubt,
+  isOpen,
+  isSettled,
+  isUnderWay,
+  presentCalls,
+  type RunState,
+} from './fold.ts'
+import type { CallDecision, CallOutcome } from './journal.ts'
 
 /** What is known beside the journal when the next step is chosen. */
 export type Surroundings = {
@@ -33,7 +45,10 @@ export type NextStep =
   | { readonly do: 'join'; readonly ended: readonly (readonly [Call, RunRecord | null])[] }
   | { readonly do: 'expire'; readonly approvals: readonly ApprovalRecord[] }
   | { readonly do: 'hear'; readonly decisions: readonly CallDecision[]; readonly approvals: readonly ApprovalId[] }
-  | { readonly do: 'fail-unknown'; readonly calls: readonly Call[] }
+  /** These were begun by somebody who is gone: what can be found out about them is, or a person is asked. */
+  | { readonly do: 'recover'; readonly calls: readonly Call[] }
+  /** How these ended was told: it is their outcome. */
+  | { readonly do: 'conclude'; readonly calls: readonly (readonly [Call, CallOutcome])[] }
   | { readonly do: 'call-model' }
   | { readonly do: 'dispatch'; readonly calls: readonly Call[]; readonly resume: boolean }
   /** Everything is decided and nothing is left to run: go on to the model. */
@@ -49,11 +64,37 @@ export type NextStep =
 export function next(state: RunState, around: Surroundings): NextStep {
   if (isOver(state.status)) return { do: 'nothing' }
   const calls = presentCalls(state)
-  const lost = calls.filter((call) => isUnderWay(call) && !around.running.has(call.proposed.callId))
-  if (lost.length > 0) return { do: 'fail-unknown', calls: lost }
   const request = around.cancelRequested ?? orphaned(around)
   if (request) return cancel(calls, around, request)
-  return hear(calls, around) ?? join(calls, around) ?? goOn(state, calls, around)
+  const lost = calls.filter((call) => isUnderWay(call) && !around.running.has(call.proposed.callId))
+  if (lost.length > 0) return { do: 'recover', calls: lost }
+  return hear(calls, around) ?? conclude(calls) ?? join(calls, around) ?? goOn(state, calls, around)
+}
+
+function conclude(calls: readonly Call[]): NextStep | null {
+  const told = calls.flatMap((call) => {
+    const decision = call.doubt?.decision ?? null
+    if (decision === null || isSettled(call)) return []
+    const outcome = decision.verdict === 'APPROVED' ? decision.outcome : nobodyKnows
+    return outcome === null ? [] : [[call, outcome] as const]
+  })
+  return told.length > 0 ? { do: 'conclude', calls: told } : null
+}
+
+/** A call whose process dies again and again may be what kills it. */
+const mostRepetitions = 3
+
+/** Of one that was decided in no way that there is: it is not made again. */
+const nobodyKnows = { error: 'The call was cut off, and nobody knows whether it happened.' }
+
+/** What to do about a call that was cut off, by what its tool says of itself now; of a tool that is gone or has changed nothing is known. */
+export function recoveryOf(
+  { proposed, interruptions }: Call,
+  tool: Pick<AgentTool, 'schemaDigest' | 'idempotent' | 'reconcile'> | undefined,
+): 'repeat' | 'look-up' | 'ask' {
+  if (!tool || tool.schemaDigest !== proposed.inputSchema || interruptions >= mostRepetitions) return 'ask'
+  if (tool.idempotent) return 'repeat'
+  return tool.reconcile ? 'look-up' : 'ask'
 }
 
 /** Whoever asked is over, and could not say so: nothing is done for nobody. */
@@ -68,7 +109,10 @@ function cancel(calls: readonly Call[], around: Surroundings, request: CancelReq
   if (unasked.length > 0) return { do: 'cancel-children', children: unasked, request }
   if (around.running.size > 0) return { do: 'abort-calls' }
   if (children.length > 0) return { do: 'await-children', children }
-  return join(calls, around) ?? { do: 'cancel', request }
+  // What was said of a call in doubt before the cancel stands.
+  const heard = heardFrom(calls.filter(isInDoubt), around.approvals)
+  if (heard.decisions.length > 0) return { do: 'hear', ...heard }
+  return conclude(calls) ?? join(calls, around) ?? { do: 'cancel', request }
 }
 
 function join(calls: readonly Call[], around: Surroundings): NextStep | null {
@@ -104,7 +148,8 @@ const recordsOf = (calls: readonly Call[], approvals: Surroundings['approvals'])
   calls
     .filter((call) => isOpen(call) && isForApprover(call))
     .flatMap((call) => {
-      const record = call.proposed.approvalId && approvals.get(call.proposed.approvalId)
+      const id = approvalIdFor(call)
+      const record = id && approvals.get(id)
       return record ? [[call, record]] : []
     })
 
@@ -116,12 +161,12 @@ function decisionOf({ proposed }: Call, { revision, resolution }: ApprovalRecord
 }
 
 function goOn(state: RunState, calls: readonly Call[], around: Surroundings): NextStep {
-  const gated = calls.filter(({ proposed }) => proposed.gate !== null && proposed.invalid === null)
+  const gated = calls.filter(isGated)
   const undecided = gated.some(isOpen)
   const released = gated.length === 0 || (state.released && !undecided)
   // With MANUAL it is continueRun that releases, once everything is decided.
   const resume = !released && !undecided && around.resumeMode === 'AUTOMATIC'
-  const mayRun = (call: Call) => call.proposed.gate === null || released || resume
+  const mayRun = (call: Call) => !isGated(call) || released || resume
   const ready = calls.filter((call) => !isSettled(call) && call.startedAt === null && mayRun(call))
   if (ready.length > 0) return { do: 'dispatch', calls: ready, resume }
   if (around.running.size > 0) return { do: 'wait-here' }

@@ -3,10 +3,11 @@ import type { Agent, AgentTool, WhenOptions } from '../agents/agent.ts'
 import { type ProposedFor, pendingApproval } from '../approvals/approval.ts'
 import { fingerprint } from '../approvals/fingerprint.ts'
 import type { Limits } from '../engine.ts'
-import { approvalIdOf, callId as makeCallId } from '../ids.ts'
+import { approvalIdOf, callId as makeCallId, reconciliationIdOf } from '../ids.ts'
 import { byteLength, isJsonObject, type JsonObject, type JsonText, parseJson, toJsonText } from '../json.ts'
 import type { ApprovalRecord, PauseKind, RunRecord } from '../store/records.ts'
 import type { ModelAnswer } from './collect-answer.ts'
+import { argumentsOf, type Call } from './fold.ts'
 import type { ProposedCall } from './journal.ts'
 
 export type Proposal = { readonly calls: readonly ProposedCall[]; readonly approvals: readonly ApprovalRecord[] }
@@ -125,6 +126,24 @@ async function askWhen(tool: AgentTool, input: JsonObject, options: WhenOptions)
   } catch {
     return 'threw'
   }
+}
+
+/** The question whether a call happened that was cut off. */
+export function reconciliation(run: RunRecord, call: Call, tool: AgentTool | undefined, at: number): ApprovalRecord {
+  const { proposed, startedSeq } = call
+  const args = argumentsOf(call)
+  // One whose parameters have changed is another tool.
+  const same = tool?.schemaDigest === proposed.inputSchema ? tool : undefined
+  return pendingApproval(run, {
+    ...recordFor(proposed, same, at),
+    approvalId: reconciliationIdOf(proposed.callId, startedSeq ?? 0),
+    kind: 'RECONCILIATION',
+    type: 'REQUIRED',
+    arguments: args,
+    fingerprint: fingerprint(proposed.toolName, proposed.inputSchema ?? '', args),
+    answerSchema: toJsonText(same?.outputSchema ?? {}),
+    expiresAt: null,
+  })
 }
 
 /** What the record of a gated call takes from it; the tool gives what the journal does not keep. */

@@ -4,7 +4,16 @@ import type { JsonText } from '../json.ts'
 import { type JsonObject, type JsonValue, readJson, readJsonObject } from '../json.ts'
 import type { ApprovalType, PauseKind, RunRecord, RunStatus } from '../store/records.ts'
 import { isOver } from '../store/records.ts'
-import { argumentsOf, type Call, isForApprover, isOpen, presentCalls, type RunState } from './fold.ts'
+import {
+  approvalIdFor,
+  argumentsOf,
+  type Call,
+  isForApprover,
+  isInDoubt,
+  isOpen,
+  presentCalls,
+  type RunState,
+} from './fold.ts'
 import type { PausedRun } from './paused-tree.ts'
 
 export const toolCallStatuses = [
@@ -66,9 +75,14 @@ export function toolCall(runId: RunId, run: RunStatus, call: Call): ToolCall {
   }
 }
 
-function statusOf(run: RunStatus, { outcome, decision, startedAt, childId }: Call): ToolCallStatus {
+function statusOf(run: RunStatus, call: Call): ToolCallStatus {
+  const { outcome, decision, startedAt, childId, mayHaveHappened } = call
   if (outcome) return 'result' in outcome ? 'SUCCEEDED' : 'FAILED'
-  if (decision && decision.verdict !== 'APPROVED') return decision.verdict
+  if (isInDoubt(call)) return 'UNKNOWN'
+  const against = decision !== null && decision.verdict !== 'APPROVED' ? decision.verdict : null
+  // That it is not made again says nothing about the first time.
+  if (mayHaveHappened && (against !== null || isOver(run))) return 'UNKNOWN'
+  if (against !== null) return against
   if (startedAt !== null && !isOver(run)) return 'RUNNING'
   // How the run of an agent ended says that run.
   if (startedAt !== null && childId === null) return 'UNKNOWN'
@@ -90,16 +104,19 @@ export const requirements = (tree: readonly PausedRun[]): Requirement[] =>
   )
 
 function requirement({ id: runId, path }: RunRecord, status: RunStatus, call: Call): Requirement {
-  const { callId, gate, approvalId, answerSchema } = call.proposed
+  const { callId, gate, answerSchema } = call.proposed
+  const shown = { callId, path, toolCall: toolCall(runId, status, call) }
+  if (isInDoubt(call)) {
+    const asked = { kind: 'RECONCILIATION', decider: 'APPROVER', approvalType: 'REQUIRED', answerSchema: {} } as const
+    return { ...shown, ...asked, approvalId: approvalIdFor(call) }
+  }
   return {
-    callId,
-    path,
+    ...shown,
     kind: gate?.pause ?? 'CONFIRMATION',
     decider: isForApprover(call) ? 'APPROVER' : 'REQUESTER',
     approvalType: gate?.approval ?? null,
-    toolCall: toolCall(runId, status, call),
     answerSchema: answerSchema === null ? noAnswer : readJsonObject(answerSchema),
-    approvalId: isForApprover(call) ? approvalId : null,
+    approvalId: isForApprover(call) ? approvalIdFor(call) : null,
   }
 }
 

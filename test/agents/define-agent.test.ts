@@ -111,11 +111,19 @@ describe('D4 a wrong tool is refused', () => {
     ['a timeout that is none', { timeout: '5 minutes' }, /no duration/],
     ['a timeout longer than a timer', { timeout: '30d' }, /timeout is at most 24 days/],
     ['execute that is no function', { execute: 'rm -rf' }, /execute is no function/],
+    ['reconcile that is no function', { reconcile: true }, /reconcile is a function/],
+    ['reconcile of null', { reconcile: null }, /reconcile is a function/],
+    ['reconcile and idempotent', { reconcile: () => null, idempotent: true }, /idempotent and reconcile exclude/],
   ])('%s', (_, more, says) => refused({ ...base, ...more }, says))
 
   test('one that has no execute and is executed here', () => {
     refused({ inputSchema, pause: 'confirmation' }, /pause: 'confirmation' needs execute/)
     refused({ inputSchema, approval: 'audit' }, /needs a pause/)
+  })
+
+  test('one that could be asked what became of a call that it never makes', () => {
+    refused({ inputSchema, reconcile: () => null }, /reconcile needs execute/)
+    refused({ inputSchema, pause: 'external-execution', reconcile: () => null }, /reconcile needs execute/)
   })
 
   test('user input into a schema without fields', () => {

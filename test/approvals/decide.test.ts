@@ -77,9 +77,44 @@ describe('a decision', () => {
     expect(!checked.ok && checked.issues).toHaveLength(3)
   })
 
+  const inDoubt = { kind: 'RECONCILIATION', mayEdit: true } as const
+
   test('of kind RECONCILIATION is neither approved nor rejected', () => {
-    for (const given of [{ approve: {} }, { reject: {} }])
-      expect(checkDecision(given, { kind: 'RECONCILIATION', mayEdit: false })).toMatchObject({ ok: false })
+    for (const given of [{ approve: {} }, { reject: {} }, { approve: { outcome: { success: {} } } }])
+      expect(checkDecision(given, inDoubt)).toMatchObject({ ok: false })
+  })
+
+  test.each<[string, NonNullable<DecisionInput['reconcile']>, object]>([
+    ['it gave this', { happened: { success: { result: 7 } } }, { outcome: { result: 7 } }],
+    ['it gave nothing', { happened: { success: {} } }, { outcome: { result: null } }],
+    ['it failed', { happened: { failure: { message: 'No.' } }, runAgain: null }, { outcome: { error: 'No.' } }],
+    ['it is to be made again', { runAgain: { confirm: true }, happened: null }, { outcome: null }],
+  ])('says of a call in doubt: %s', (_, reconcile, said) =>
+    expect(checkDecision({ reconcile }, inDoubt)).toEqual({
+      ok: true,
+      decision: { verdict: 'APPROVED', message: null, arguments: undefined, values: undefined, outcome: null, ...said },
+    }),
+  )
+
+  test.each<[string, unknown, string]>([
+    ['nothing', {}, ''],
+    ['both', { happened: { success: {} }, runAgain: { confirm: true } }, ''],
+    ['an unknown field', { happend: { success: {} } }, 'happend'],
+    ['that it happened, without more', { happened: {} }, 'happened'],
+    ['two ends', { happened: { success: {}, failure: { message: '' } } }, 'happened'],
+    ['a failure without a message', { happened: { failure: {} } }, 'happened.failure.message'],
+    ['true', { happened: true }, 'happened'],
+    ['runAgain without a word', { runAgain: {} }, 'runAgain.confirm'],
+    ['runAgain: true', { runAgain: true }, 'runAgain.confirm'],
+    ['confirm: false', { runAgain: { confirm: false } }, 'runAgain.confirm'],
+    ["confirm: 'true'", { runAgain: { confirm: 'true' } }, 'runAgain.confirm'],
+    ['confirm: 1', { runAgain: { confirm: 1 } }, 'runAgain.confirm'],
+    ['with other arguments', { runAgain: { confirm: true, arguments: {} } }, 'runAgain.confirm'],
+  ])('that is not understood says nothing of a call in doubt: %s', (_, reconcile, path) => {
+    const checked = checkDecision({ reconcile } as DecisionInput, inDoubt)
+    expect(!checked.ok && checked.issues.map((issue) => issue.path.join('.'))).toEqual([
+      ['reconcile', path].filter(Boolean).join('.'),
+    ])
   })
 })
 

@@ -15,6 +15,7 @@ import {
   decide,
   eventsOf,
   finished,
+  finishedOrInDoubt,
   listApprovals,
   readApproval,
   readRun,
@@ -189,7 +190,7 @@ forEachStore(({ serve, database, editEntry, rounds }) => {
       }
     }
 
-    test('R16 its process died in the middle of another call', async () => {
+    test('R16 its process died in the middle of another call, and it is cancelled then', async () => {
       await using db = database()
       using directory = temporaryDirectory()
       const effects = join(directory.path, 'effects')
@@ -202,10 +203,17 @@ forEachStore(({ serve, database, editEntry, rounds }) => {
       expect(await listApprovals(before, { runId: id })).toMatchObject([{ status: 'PENDING' }])
       await before.kill('SIGKILL')
       await using after = await spawnServer(options)
+      const doubted = await finishedOrInDoubt(after, id)
+      expect(doubted).toMatchObject({ status: 'PAUSED' })
+      expect(await cancel(after, id)).toMatchObject({ __typename: 'CancelRunSuccess', run: { status: 'CANCELLED' } })
       const over = await finished(after, id)
-      expect(over).toMatchObject({ status: 'FAILED', error: { code: 'OUTCOME_UNKNOWN' } })
-      expect(approvalsOf(over)).toMatchObject([{ status: 'CANCELLED', resolution: { cause: 'CANCELLATION' } }])
-      expect(await resolve(after, approvalsOf(over)[0].id)).toMatchObject({ __typename: 'ApprovalConflictError' })
+      expect(callsOf(over).map(({ status }) => status)).toEqual(['UNKNOWN', 'CANCELLED'])
+      expect(approvalsOf(over)).toMatchObject([
+        { kind: 'CONFIRMATION', status: 'CANCELLED', resolution: { cause: 'CANCELLATION' } },
+        { kind: 'RECONCILIATION', status: 'CANCELLED', resolution: { cause: 'CANCELLATION' } },
+      ])
+      for (const { id: approvalId } of approvalsOf(over))
+        expect(await resolve(after, approvalId)).toMatchObject({ __typename: 'ApprovalConflictError' })
       expect(readFileSync(effects, 'utf8')).not.toContain('erase')
     })
   })

@@ -13,13 +13,17 @@ import {
   callsOf,
   continueRun,
   decide,
+  doubtsOf,
   finished,
+  finishedOrInDoubt,
   listApprovals,
   readApproval,
   readRun,
   resolve,
   restart,
+  saysItHappened,
   start,
+  until,
 } from './support/api.ts'
 import * as documents from './support/documents.ts'
 import { watchDisk } from './support/full-disk.ts'
@@ -89,7 +93,7 @@ test('S8 disk full in the middle of a batch: what was acknowledged is there, wha
 })
 
 forEachStore(({ database }) => {
-  describe('S1 (until reconciliation comes) a process that is killed while a tool runs', () => {
+  describe('S1 a process that is killed while a tool runs', () => {
     async function scene() {
       await using opened = new AsyncDisposableStack()
       const db = opened.use(database())
@@ -107,7 +111,7 @@ forEachStore(({ database }) => {
       }
     }
 
-    test('S1 a call that was approved: the run fails with OUTCOME_UNKNOWN, and it is never run again', async () => {
+    test('S1 a call that was approved: somebody is asked what became of it, and it is never run again by itself', async () => {
       await using s = await scene()
       await using first = await s.spawn()
       const run = await start(first, { agentName: 'erases' })
@@ -119,29 +123,33 @@ forEachStore(({ database }) => {
       s.gate.open()
 
       await using second = await s.spawn()
-      const over = await finished(second, run.id)
-      const [erase, note] = callsOf(over)
-      expect(over).toMatchObject({
-        status: 'FAILED',
-        output: null,
-        error: { code: 'OUTCOME_UNKNOWN', message: expect.stringContaining(erase.id) },
-      })
+      const doubted = await finishedOrInDoubt(second, run.id)
+      const [erase, note] = callsOf(doubted)
+      expect(doubted).toMatchObject({ status: 'PAUSED', output: null, error: null })
       expect(erase).toMatchObject({ status: 'UNKNOWN', result: null, error: null })
       expect(['SUCCEEDED', 'UNKNOWN']).toContain(note.status)
-      expect(approvalsOf(over).map(({ status }) => status)).toEqual(['APPROVED', 'APPROVED'])
+      const unknown = callsOf(doubted).filter(({ status }) => status === 'UNKNOWN')
+      expect(doubtsOf(doubted).map(({ callId }) => callId)).toEqual(unknown.map(({ id }) => id))
+      expect(approvalsOf(doubted).map(({ kind, status }) => [kind, status])).toEqual([
+        ['CONFIRMATION', 'APPROVED'],
+        ['CONFIRMATION', 'APPROVED'],
+        ...unknown.map(() => ['RECONCILIATION', 'PENDING']),
+      ])
       for (const as of ['requester-1', 'admin-1']) {
-        expect(await continueRun(second, run.id, {}, as)).toMatchObject({ __typename: 'RunStateError' })
+        expect(await continueRun(second, run.id, {}, as)).toMatchObject({ __typename: 'ApprovalPendingError' })
       }
       expect(await resolve(second, approvalsOf(run)[0].id)).toMatchObject({ __typename: 'ApprovalConflictError' })
       await second.kill('SIGKILL')
       await using third = await s.spawn()
-      expect(await readRun(third, run.id)).toEqual(over)
+      expect(await readRun(third, run.id)).toEqual(doubted)
       // Another run is worked on, so whatever was due has been taken up.
       expect(await start(third, { agentName: 'looks' })).toMatchObject({ status: 'COMPLETED' })
+      await saysItHappened(third, doubted)
+      expect(await finished(third, run.id)).toMatchObject({ status: 'COMPLETED', output: 'Erased.' })
       expect(s.effects()).toEqual(['erase', noted, 'look'])
     })
 
-    test('S1 a call beside one that waits: that one’s approval is cancelled with the run, and runs nothing', async () => {
+    test('S1 a call beside one that waits: that one waits on, and runs when both are decided', async () => {
       await using s = await scene()
       await using first = await s.spawn()
       const { id } = await start(first, { agentName: 'looks-beside', waitMs: 0 })
@@ -151,11 +159,18 @@ forEachStore(({ database }) => {
       await first.kill('SIGKILL')
       s.gate.open()
       await using second = await s.spawn()
-      expect(await finished(second, id)).toMatchObject({ status: 'FAILED', error: { code: 'OUTCOME_UNKNOWN' } })
-      const { status, resolution } = await readApproval(second, approval.id)
-      expect([status, resolution.cause]).toEqual(['CANCELLED', 'CANCELLATION'])
-      expect(await resolve(second, approval.id)).toMatchObject({ __typename: 'ApprovalConflictError' })
+      const doubted = await finishedOrInDoubt(second, id)
+      expect(doubted).toMatchObject({
+        status: 'PAUSED',
+        requirements: [{ kind: 'RECONCILIATION' }, { kind: 'CONFIRMATION', approval: { id: approval.id } }],
+      })
+      expect(await readApproval(second, approval.id)).toEqual(approval)
+      await decide(second, approval.id)
+      await until(second, id, 'ToolCallsDecided')
       expect(s.effects()).toEqual(['beside'])
+      await saysItHappened(second, doubted)
+      expect(await finished(second, id)).toMatchObject({ status: 'COMPLETED' })
+      expect(s.effects()).toEqual(['beside', `never ${callsOf(doubted)[1].id}`])
     })
 
     test('S1 twenty runs at once: each call was made once, and every run says what became of it', async () => {
@@ -169,16 +184,17 @@ forEachStore(({ database }) => {
       await using second = await s.spawn()
       // What was not decided is decided now; what was decided stands.
       for (const run of runs) await resolve(second, approvalsOf(run)[0].id)
-      const over = await Promise.all(runs.map(({ id }) => finished(second, id)))
-      for (const { status, error } of over)
-        expect([status, error?.code]).toEqual(
-          status === 'COMPLETED' ? [status, undefined] : ['FAILED', 'OUTCOME_UNKNOWN'],
-        )
+      const over = await Promise.all(runs.map(({ id }) => finishedOrInDoubt(second, id)))
+      for (const run of over)
+        expect([run.status, doubtsOf(run).length]).toEqual(run.status === 'COMPLETED' ? [run.status, 0] : ['PAUSED', 1])
       const made = s.effects()
       expect(new Set(made).size).toBe(made.length)
       for (const run of over.filter(({ status }) => status === 'COMPLETED')) {
         expect(made).toContain(`note ${callsOf(run)[0].id}`)
       }
+      await Promise.all(over.map((run) => saysItHappened(second, run)))
+      for (const { id } of over) expect(await finished(second, id)).toMatchObject({ status: 'COMPLETED' })
+      expect(s.effects()).toEqual(made)
     })
   })
 })

@@ -46,6 +46,39 @@ describe('watching an approval', () => {
     expect(scene.listeners()).toBe(0)
   })
 
+  test('in doubt goes on until that is settled, for the approval of the call and for that of the doubt', async () => {
+    await using scene = await openScene()
+    const { run, approval } = await pausedRun(scene)
+    const { callId } = approval
+    await decide(scene.store, approval)
+    await run.append(decided(approval), { type: 'resumed' }, { type: 'call-started', callId })
+    const asked = await run.doubt(approval)
+    const watched = [await watchApproval(scene, approver, approval.id), await watchApproval(scene, approver, asked.id)]
+    const told = watched.map(pullAll)
+    await setImmediate()
+    await decide(scene.store, asked)
+    await setImmediate()
+    await run.append(decided(asked), { type: 'resumed' }, { type: 'call-started', callId })
+    await setImmediate()
+    await run.append({ type: 'call-finished', callId, outcome: { result: toJsonText(null) }, modelOutput: null })
+    const [ofCall, ofDoubt] = await Promise.all(told)
+    expect(ofCall?.map(stands)).toEqual(Array(3).fill(['APPROVED', 2]))
+    expect(ofDoubt?.map(stands)).toEqual([['PENDING', 1], ...Array(3).fill(['APPROVED', 2])])
+    expect(scene.listeners()).toBe(0)
+  })
+
+  test('in doubt ends with its run', async () => {
+    await using scene = await openScene()
+    const { run, approval } = await pausedRun(scene)
+    await decide(scene.store, approval)
+    await run.append(decided(approval), { type: 'resumed' }, { type: 'call-started', callId: approval.callId })
+    const asked = await run.doubt(approval)
+    const watched = await watchApproval(scene, approver, asked.id)
+    await pull(watched)
+    await run.append({ type: 'cancelled', by: requester.id, reason: null })
+    expect(await pullAll(watched)).toHaveLength(1)
+  })
+
   test('of a rejected one ends when the run has heard of it', async () => {
     await using scene = await openScene()
     const { run, approval } = await pausedRun(scene)

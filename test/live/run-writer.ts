@@ -1,4 +1,4 @@
-import { approvalIdOf, callId, newRunId, type PrincipalId } from '../../src/ids.ts'
+import { approvalIdOf, callId, newRunId, type PrincipalId, reconciliationIdOf } from '../../src/ids.ts'
 import { sha256, toJsonText } from '../../src/json.ts'
 import { emptyState, fold, type RunState } from '../../src/runs/fold.ts'
 import { type Entry, type EntryBody, type ProposedCall, writeEntry } from '../../src/runs/journal.ts'
@@ -14,6 +14,8 @@ export type RunWriter = {
   append(...bodies: EntryBody[]): Promise<void>
   /** The model asks for as many calls of a gated tool: each with its pending approval, and the run is paused. */
   propose(count: number, of?: Partial<ApprovalRecord>): Promise<ApprovalRecord[]>
+  /** The call of an approval, begun by the last entry, was cut off: somebody is asked about it, and the run is paused. */
+  doubt(approval: ApprovalRecord): Promise<ApprovalRecord>
 }
 
 export async function startRun(store: Store, of: Partial<RunRecord> = {}): Promise<RunWriter> {
@@ -118,6 +120,17 @@ export async function startRun(store: Store, of: Partial<RunRecord> = {}): Promi
       )
       await step([answer(null), { type: 'proposed', calls: approvals.map(callOf) }, { type: 'paused' }], approvals)
       return approvals
+    },
+    async doubt({ callId: call, ...approval }) {
+      const asked: ApprovalRecord = {
+        ...approval,
+        callId: call,
+        id: reconciliationIdOf(call, state.seq),
+        kind: 'RECONCILIATION',
+      }
+      const entry = { type: 'interrupted' as const, callId: call, approvalId: asked.id, didNotHappen: false }
+      await step([entry, { type: 'paused' }], [asked])
+      return asked
     },
   }
 }

@@ -1,18 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { sha256 } from '../../src/json.ts'
+import { reconciliationIdOf } from '../../src/ids.ts'
+import { sha256, toJsonText } from '../../src/json.ts'
 import {
   apply,
+  approvalIdFor,
   argumentsOf,
   emptyState,
   fold,
+  isForApprover,
   isOpen,
   isSettled,
   isUnderWay,
   openChildren,
 } from '../../src/runs/fold.ts'
 import { type EntryBody, readEntries, readEntry, writeEntry } from '../../src/runs/journal.ts'
-import { isOver } from '../../src/store/records.ts'
+import { toolCall } from '../../src/runs/view.ts'
+import { isOver, type RunStatus } from '../../src/store/records.ts'
 import {
   answered,
   callFinished,
@@ -27,11 +31,14 @@ import {
   entriesOf,
   failed,
   foldAll,
+  inDoubt,
+  interrupted,
   paused,
   proposed,
   proposedCall,
   responded,
   resumed,
+  runId,
   started,
   stateAfterTurn,
   stateOf,
@@ -138,6 +145,79 @@ describe('a call', () => {
   })
 })
 
+describe('a call that was cut off', () => {
+  const start = callStarted(plain.callId)
+  const approved = answered(decision(plain.callId, 'APPROVED', { revision: null }))
+  const statusIn = (status: RunStatus, ...more: EntryBody[]) =>
+    toolCall(runId, status, callOf(stateAfterTurn([plain], approved, resumed, start, ...more))).status
+  const callAfter = (...more: EntryBody[]) => callOf(stateAfterTurn([plain], approved, resumed, start, ...more))
+
+  test('and may be made again is as one that was not begun, and keeps its decision', () => {
+    const call = callAfter(interrupted(plain.callId))
+    expect(call).toMatchObject({ startedAt: null, interruptions: 1, doubt: null, decision: { verdict: 'APPROVED' } })
+    expect([isOpen(call), isUnderWay(call), isSettled(call)]).toEqual([false, false, false])
+    expect(callAfter(interrupted(plain.callId), start, interrupted(plain.callId)).interruptions).toBe(2)
+  })
+
+  test('and is in doubt waits for an approver, whoever decided it before', () => {
+    const state = stateAfterTurn([plain], approved, resumed, start, inDoubt(plain.callId, 6))
+    const call = callOf(state)
+    expect([isOpen(call), isForApprover(call), isUnderWay(call), isSettled(call)]).toEqual([true, true, false, false])
+    expect(approvalIdFor(call)).toBe(reconciliationIdOf(plain.callId, 6))
+    expect([state.released, stateAfterTurn([plain], approved, resumed, start).released]).toEqual([false, true])
+  })
+
+  test('keeps the first decision, with the arguments that were approved, beside the second one', () => {
+    const edited = decision(required.callId, 'APPROVED', { arguments: toJsonText({ index: 7 }) })
+    const doubted = [decided(edited), resumed, callStarted(required.callId), inDoubt(required.callId, 6)] as const
+    const heard = stateAfterTurn([plain, required], ...doubted, decided(decision(required.callId, 'APPROVED')))
+    const call = callOf(heard, 1)
+    expect(call).toMatchObject({ decision: edited, doubt: { decision: { verdict: 'APPROVED' } }, startedAt: null })
+    expect(argumentsOf(call)).toBe('{"index":7}')
+    const told = decided(decision(required.callId, 'APPROVED', { outcome: { error: 'It broke.' } }))
+    expect(callOf(stateAfterTurn([plain, required], ...doubted, told), 1).startedAt).toBe(6_000)
+  })
+
+  test('is in doubt no more when it is begun again; the next attempt has another place', () => {
+    const again = decided(decision(plain.callId, 'APPROVED'))
+    const call = callAfter(inDoubt(plain.callId, 6), again, resumed, start)
+    expect(call).toMatchObject({ doubt: null, startedAt: 10_000, startedSeq: 10, interruptions: 1 })
+    expect(isUnderWay(call)).toBe(true)
+  })
+
+  test.each<[string, RunStatus, string, EntryBody[]]>([
+    ['in doubt', 'PAUSED', 'UNKNOWN', [inDoubt(plain.callId, 6)]],
+    ['in doubt as its run ends', 'CANCELLED', 'UNKNOWN', [inDoubt(plain.callId, 6), cancelled]],
+    ['about to be made again', 'RUNNING', 'WAITING', [interrupted(plain.callId)]],
+    ['made again', 'RUNNING', 'RUNNING', [interrupted(plain.callId), start]],
+    [
+      'made again with a result',
+      'RUNNING',
+      'SUCCEEDED',
+      [interrupted(plain.callId), start, callFinished(plain.callId)],
+    ],
+    ['not made again, since its run is over', 'CANCELLED', 'UNKNOWN', [interrupted(plain.callId), cancelled]],
+    [
+      'not made again after somebody allowed it',
+      'CANCELLED',
+      'UNKNOWN',
+      [inDoubt(plain.callId, 6), decided(decision(plain.callId, 'APPROVED')), cancelled],
+    ],
+    [
+      'stopped before it was entered again',
+      'RUNNING',
+      'UNKNOWN',
+      [interrupted(plain.callId), start, decided(decision(plain.callId, 'CANCELLED'))],
+    ],
+    [
+      'known not to have happened as its run ends',
+      'CANCELLED',
+      'CANCELLED',
+      [interrupted(plain.callId, true), cancelled],
+    ],
+  ])('and is %s is shown so', (_, run, status, more) => expect(statusIn(run, ...more)).toBe(status))
+})
+
 describe('a call of an agent', () => {
   const [ask, other] = [proposedCall('valid', 2), proposedCall('valid', 3)]
 
@@ -211,6 +291,8 @@ test('folding in one go, entry by entry, or in any parts gives one state', () =>
     decided(decision(required.callId, 'EXPIRED')),
     callStarted(plain.callId),
     callFinished(plain.callId, 'error'),
+    interrupted(plain.callId),
+    inDoubt(plain.callId, 6),
     childStarted(required.callId),
     failed('MODEL_ERROR'),
   )

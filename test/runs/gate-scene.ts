@@ -7,11 +7,11 @@ import { type JsonText, toJsonText } from '../../src/json.ts'
 import { type Admission, admit } from '../../src/runs/dispatch.ts'
 import type { Call } from '../../src/runs/fold.ts'
 import type { CallDecision } from '../../src/runs/journal.ts'
-import { propose } from '../../src/runs/propose.ts'
+import { propose, reconciliation } from '../../src/runs/propose.ts'
 import type { ApprovalRecord } from '../../src/store/records.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
-import { callOf, decided, decision, resolution, runRecord, stateAfterTurn } from './journal-of.ts'
+import { callOf, callStarted, decided, decision, inDoubt, resolution, runRecord, stateAfterTurn } from './journal-of.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: as a tool record is typed; wrong ones are wanted here.
 export type Definition = any
@@ -54,22 +54,44 @@ export async function proposeAndDecide(
   }
 }
 
-/** What the gate says when the store has this record. */
+/** The call of such a scene, cut off and decided to be made again (`doubt: null` is not decided), with the record that says so. */
+export function cutOff(
+  { call: { proposed, decision: first }, ...scene }: Scene,
+  { outcome = null as CallDecision['outcome'], decided: isDecided = true } = {},
+) {
+  const { callId } = proposed
+  const before = first && proposed.gate ? [decided(first)] : []
+  const begun = [...before, callStarted(callId), inDoubt(callId, 4 + before.length)]
+  const said = isDecided ? [decided(decision(callId, 'APPROVED', { outcome }))] : []
+  const call = callOf(stateAfterTurn([proposed], ...begun, ...said))
+  const asked = reconciliation(runRecord(), call, scene.tool, 5_000)
+  const given = resolution('APPROVED', { outcome })
+  const doubt: ApprovalRecord = isDecided ? { ...asked, status: 'APPROVED', revision: 2, resolution: given } : asked
+  return { ...scene, call, doubt }
+}
+
+/** What the gate says when the store has these records. */
 export async function ask(
-  { call, tool, record }: { call: Call; tool: AgentTool | undefined; record: ApprovalRecord | null },
+  {
+    call,
+    tool,
+    record,
+    doubt = null,
+  }: { call: Call; tool: AgentTool | undefined; record: ApprovalRecord | null; doubt?: ApprovalRecord | null },
   isHeld = () => true,
   change: (store: Store) => Store = (store) => store,
 ): Promise<Admission> {
   await using store = await openSqliteStore({ path: ':memory:' })
   const run = runRecord()
-  if (record !== null) await keep(store, record)
-  return admit(call, run, tool, change(store), isHeld)
+  for (const one of [record, doubt]) if (one !== null) await keep(store, one)
+  return await admit(call, run, tool, change(store), isHeld)
 }
 
 async function keep(store: Store, record: ApprovalRecord) {
-  const run = runRecord({ id: record.runId, tenant: record.tenant })
+  const there = await store.runs.get(record.runId)
+  const run = there ?? runRecord({ id: record.runId, tenant: record.tenant })
   const entry = { runId: run.id, seq: 1, text: toJsonText({}) }
-  await store.runs.create(run, entry)
+  if (!there) await store.runs.create(run, entry)
   const { status, output, error, updatedAt, finishedAt } = run
   const head = { status, output, error, updatedAt, finishedAt, gated: true }
   const nothing = { entries: [], start: [], signal: [], heard: [], cancelPending: null, release: null }

@@ -1,4 +1,12 @@
-import { approvalIdOf, type CallId, callId, childRunId, newRunId, principalId } from '../../src/ids.ts'
+import {
+  approvalIdOf,
+  type CallId,
+  callId,
+  childRunId,
+  newRunId,
+  principalId,
+  reconciliationIdOf,
+} from '../../src/ids.ts'
 import { sha256, toJsonText } from '../../src/json.ts'
 import { type Call, emptyState, fold, presentCalls, type RunState } from '../../src/runs/fold.ts'
 import { type CallDecision, type Entry, type EntryBody, type ProposedCall, writeEntry } from '../../src/runs/journal.ts'
@@ -61,6 +69,20 @@ export const callFinished = (id: CallId, outcome: 'result' | 'error' = 'result')
   callId: id,
   outcome: outcome === 'result' ? { result: toJsonText('done') } : { error: 'It failed.' },
   modelOutput: null,
+})
+/** Somebody is asked about the attempt that the entry at `startedSeq` began. */
+export const inDoubt = (id: CallId, startedSeq: number): EntryBody => ({
+  type: 'interrupted',
+  callId: id,
+  approvalId: reconciliationIdOf(id, startedSeq),
+  didNotHappen: false,
+})
+/** It may be made again: its tool does it once, or says that it did not happen. */
+export const interrupted = (id: CallId, didNotHappen = false): EntryBody => ({
+  type: 'interrupted',
+  callId: id,
+  approvalId: null,
+  didNotHappen,
 })
 export const childStarted = (id: CallId): EntryBody => ({
   type: 'child-started',
@@ -141,6 +163,18 @@ export function approvalFor(call: ProposedCall, status: ApprovalRecord['status']
     history: [],
   }
 }
+
+/** The question about the attempt of a call that the entry at `startedSeq` began. */
+export const reconciliationFor = (
+  call: ProposedCall,
+  startedSeq: number,
+  status: ApprovalRecord['status'] = 'PENDING',
+  more: Partial<Resolution> = {},
+): ApprovalRecord => ({
+  ...approvalFor({ ...call, approvalId: reconciliationIdOf(call.callId, startedSeq), expiresAt: null }, status),
+  kind: 'RECONCILIATION',
+  ...(status !== 'PENDING' && { resolution: resolution(status, more) }),
+})
 
 export const resolution = (status: Resolution['status'], more: Partial<Resolution> = {}): Resolution => ({
   status,

@@ -47,7 +47,7 @@ describe('while it works', () => {
   test('nothing was lost when nobody here makes its call; a tool’s call that was begun beside it is', () => {
     const state = stateAfterTurn([ask, free], began, callStarted(free.callId))
     const step = next(state, around({ children: [is('RUNNING')] }))
-    expect(step.do === 'fail-unknown' && step.calls.map(({ proposed }) => proposed.callId)).toEqual([free.callId])
+    expect(step.do === 'recover' && step.calls.map(({ proposed }) => proposed.callId)).toEqual([free.callId])
   })
 })
 

@@ -1,19 +1,26 @@
 import { describe, expect, test } from 'vitest'
-import { next } from '../../src/runs/next.ts'
+import { toJsonText } from '../../src/json.ts'
+import type { CallOutcome } from '../../src/runs/journal.ts'
+import { next, recoveryOf } from '../../src/runs/next.ts'
+import type { ApprovalRecord } from '../../src/store/records.ts'
 import {
   answered,
   approvalFor,
   around,
   callFinished,
+  callOf,
   callStarted,
   cancelled,
   completed,
   decided,
   decision,
   failed,
+  inDoubt,
+  interrupted,
   paused,
   proposed,
   proposedCall,
+  reconciliationFor,
   requester,
   responded,
   resumed,
@@ -28,7 +35,7 @@ const required = proposedCall('required', 2)
 const invalid = proposedCall('invalid', 3)
 const cancelRequested = { by: requester, at: 9_000, reason: 'Enough.' }
 const idsOf = (step: ReturnType<typeof next>) =>
-  step.do === 'dispatch' || step.do === 'fail-unknown' ? step.calls.map(({ proposed }) => proposed.callId) : []
+  step.do === 'dispatch' || step.do === 'recover' ? step.calls.map(({ proposed }) => proposed.callId) : []
 
 describe('the model', () => {
   test('is asked when the run begins', () => {
@@ -163,10 +170,164 @@ describe('with resumeMode MANUAL', () => {
 })
 
 describe('a call found started and not finished', () => {
-  test('fails the run when nobody here makes it, also when a cancel is asked for', () => {
-    const state = stateAfterTurn([free], callStarted(free.callId))
+  const cutOff = stateAfterTurn([free], callStarted(free.callId))
+
+  test('is recovered when nobody here makes it, before anything else; a cancel ends the run without', () => {
+    expect(next(cutOff, around())).toMatchObject({ do: 'recover' })
+    expect(idsOf(next(cutOff, around()))).toEqual([free.callId])
+    expect(next(cutOff, around({ cancelRequested }))).toEqual({ do: 'cancel', request: cancelRequested })
+    const beside = stateAfterTurn([free, required], callStarted(free.callId))
+    expect(next(beside, around({ approvals: [approvalFor(required, 'APPROVED')] }))).toMatchObject({ do: 'recover' })
+  })
+
+  test('is waited for while it is looked up here, beside others that are recovered', () => {
+    const other = proposedCall('valid', 4)
+    const both = stateAfterTurn([free, other], callStarted(free.callId), callStarted(other.callId))
+    const running = new Set([free.callId])
+    expect(idsOf(next(both, around({ running })))).toEqual([other.callId])
+    expect(next(cutOff, around({ running }))).toEqual({ do: 'wait-here' })
+    expect(next(cutOff, around({ running, cancelRequested }))).toEqual({ do: 'abort-calls' })
+  })
+
+  test.each([true, false])('is made again when it may be (looked up: %s)', (didNotHappen) => {
+    const state = stateAfterTurn([free], callStarted(free.callId), interrupted(free.callId, didNotHappen))
+    expect(next(state, around())).toMatchObject({ do: 'dispatch', resume: false })
     expect(idsOf(next(state, around()))).toEqual([free.callId])
-    expect(next(state, around({ cancelRequested }))).toMatchObject({ do: 'fail-unknown' })
+    const approved = [decided(decision(required.callId, 'APPROVED')), resumed, callStarted(required.callId)] as const
+    const gated = stateAfterTurn([required], ...approved, interrupted(required.callId, didNotHappen))
+    expect(idsOf(next(gated, around({ resumeMode: 'MANUAL' })))).toEqual([required.callId])
+  })
+
+  const tool = { schemaDigest: 'digest', idempotent: false, reconcile: null }
+  const looksUp = { ...tool, reconcile: () => null }
+  const idempotent = { ...tool, idempotent: true }
+  const again = [callStarted(free.callId), interrupted(free.callId)] as const
+  const begunTimes = (times: number) =>
+    callOf(
+      stateAfterTurn(
+        [free],
+        ...Array(times - 1)
+          .fill(again)
+          .flat(),
+        callStarted(free.callId),
+      ),
+    )
+
+  test.each([
+    ['one that says nothing of itself', 'ask', tool],
+    ['one that is idempotent', 'repeat', idempotent],
+    ['one that can look it up', 'look-up', looksUp],
+    ['one that is gone', 'ask', undefined],
+    ['an idempotent one with other parameters', 'ask', { ...idempotent, schemaDigest: 'other' }],
+    ['one that can look up, with other parameters', 'ask', { ...looksUp, schemaDigest: 'other' }],
+  ])('of %s: %s', (_, way, of) => expect(recoveryOf(begunTimes(1), of)).toBe(way))
+
+  test('is made again by itself three times, and then somebody is asked', () => {
+    const ways = [1, 2, 3, 4, 5].map((times) => recoveryOf(begunTimes(times), idempotent))
+    expect(ways).toEqual(['repeat', 'repeat', 'repeat', 'ask', 'ask'])
+    expect([3, 4].map((times) => recoveryOf(begunTimes(times), looksUp))).toEqual(['look-up', 'ask'])
+  })
+})
+
+describe('a call in doubt', () => {
+  const doubted = [callStarted(free.callId), inDoubt(free.callId, 4)] as const
+  const state = stateAfterTurn([free], ...doubted)
+  const pending = reconciliationFor(free, 4)
+  const told = { result: toJsonText('told') }
+  const said = (outcome: CallOutcome | null) => decided(decision(free.callId, 'APPROVED', { outcome }))
+
+  test('pauses the run, and waits for its own approval', () => {
+    expect(next(state, around({ approvals: [pending] }))).toEqual({ do: 'pause' })
+    const waiting = stateAfterTurn([free], ...doubted, paused)
+    expect(next(waiting, around({ approvals: [pending] }))).toEqual({ do: 'wait-outside' })
+    expect(next(waiting, around())).toEqual({ do: 'wait-outside' })
+  })
+
+  test('does not hear again of the approval by which it was made', () => {
+    const approved = [decided(decision(required.callId, 'APPROVED')), resumed, callStarted(required.callId)] as const
+    const gated = stateAfterTurn([required], ...approved, inDoubt(required.callId, 6), paused)
+    const approvals = [approvalFor(required, 'APPROVED'), reconciliationFor(required, 6)]
+    expect(next(gated, around({ approvals }))).toEqual({ do: 'wait-outside' })
+    const [first] = approvals
+    expect(first && next(gated, around({ approvals: [first] }))).toEqual({ do: 'wait-outside' })
+  })
+
+  test('hears how it ended, which is its outcome; then the run goes on', () => {
+    const record = reconciliationFor(free, 4, 'APPROVED', { outcome: told })
+    const step = next(state, around({ approvals: [record] }))
+    expect(step).toMatchObject({ do: 'hear', approvals: [record.id], decisions: [{ outcome: told }] })
+    const heard = stateAfterTurn([free], ...doubted, paused, said(told))
+    expect(next(heard, around())).toMatchObject({ do: 'conclude', calls: [[{ proposed: free }, told]] })
+    const concluded = [...doubted, paused, said(told), callFinished(free.callId)] as const
+    expect(next(stateAfterTurn([free], ...concluded), around())).toEqual({ do: 'resume' })
+    expect(next(stateAfterTurn([free], ...concluded, resumed), around())).toEqual({ do: 'call-model' })
+  })
+
+  test('is made again when that was said, once', () => {
+    const step = next(stateAfterTurn([free], ...doubted, paused, said(null)), around())
+    expect(step).toMatchObject({ do: 'dispatch', resume: true })
+    expect(idsOf(step)).toEqual([free.callId])
+    const begun = stateAfterTurn([free], ...doubted, paused, said(null), resumed, callStarted(free.callId))
+    expect(next(begun, around())).toMatchObject({ do: 'recover' })
+    const twice = stateAfterTurn(
+      [free],
+      ...doubted,
+      said(null),
+      resumed,
+      callStarted(free.callId),
+      inDoubt(free.callId, 8),
+    )
+    const first = reconciliationFor(free, 4, 'APPROVED')
+    expect(next(twice, around({ approvals: [first, reconciliationFor(free, 8)] }))).toEqual({ do: 'pause' })
+  })
+
+  test.each(['REJECTED', 'EXPIRED', 'CANCELLED'] as const)(
+    'that was %s by whatever means is not made again',
+    (verdict) => {
+      const odd = stateAfterTurn([free], ...doubted, paused, decided(decision(free.callId, verdict)))
+      const step = next(odd, around())
+      expect(step).toMatchObject({
+        do: 'conclude',
+        calls: [[{ proposed: free }, { error: expect.stringContaining('nobody knows') }]],
+      })
+    },
+  )
+
+  test('keeps what was decided beside it waiting, and is kept waiting by it', () => {
+    const both = [free, required]
+    const approved = decided(decision(required.callId, 'APPROVED'))
+    const approvals = [pending, approvalFor(required)]
+    expect(next(stateAfterTurn(both, ...doubted, paused, approved), around({ approvals }))).toEqual({
+      do: 'wait-outside',
+    })
+    expect(next(stateAfterTurn(both, ...doubted, paused, said(null)), around({ approvals }))).toEqual({
+      do: 'wait-outside',
+    })
+    const step = next(stateAfterTurn(both, ...doubted, paused, said(null), approved), around())
+    expect(idsOf(step)).toEqual([free.callId, required.callId])
+  })
+
+  test('waits for continueRun with resumeMode MANUAL, also if the calls of its turn were told to go on before', () => {
+    const manual = around({ resumeMode: 'MANUAL' })
+    const approved = [decided(decision(required.callId, 'APPROVED')), resumed, callStarted(required.callId)] as const
+    const gated = [
+      ...approved,
+      inDoubt(required.callId, 6),
+      paused,
+      decided(decision(required.callId, 'APPROVED')),
+    ] as const
+    expect(next(stateAfterTurn([required], ...gated), manual)).toEqual({ do: 'wait-outside' })
+    expect(idsOf(next(stateAfterTurn([required], ...gated, resumed), manual))).toEqual([required.callId])
+  })
+
+  test('is cancelled with its run; what had been said of it before stands', () => {
+    const cancelling = (approvals: ApprovalRecord[]) => around({ cancelRequested, approvals })
+    const expected = { do: 'cancel', request: cancelRequested }
+    expect(next(state, cancelling([pending]))).toEqual(expected)
+    const record = reconciliationFor(free, 4, 'APPROVED', { outcome: told })
+    expect(next(state, cancelling([record]))).toMatchObject({ do: 'hear', approvals: [record.id] })
+    expect(next(stateAfterTurn([free], ...doubted, said(told)), cancelling([]))).toMatchObject({ do: 'conclude' })
+    expect(next(stateAfterTurn([free], ...doubted, said(null)), cancelling([]))).toEqual(expected)
   })
 })
 

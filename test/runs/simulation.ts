@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
-import type { ApprovalId, CallId } from '../../src/ids.ts'
+import { type ApprovalId, type CallId, reconciliationIdOf } from '../../src/ids.ts'
+import { toJsonText } from '../../src/json.ts'
 import { planContinuation } from '../../src/runs/answers.ts'
-import { type Call, isOpen, isSettled, presentCalls, type RunState } from '../../src/runs/fold.ts'
+import { type Call, isForApprover, isOpen, isSettled, presentCalls, type RunState } from '../../src/runs/fold.ts'
 import { type Entry, type EntryBody, writeEntry } from '../../src/runs/journal.ts'
 import { entryAfter } from '../../src/runs/lease.ts'
 import { next } from '../../src/runs/next.ts'
@@ -65,6 +66,8 @@ export class Simulation {
   readonly journal: Entry[] = entriesOf(started)
   readonly approvals = new Map<ApprovalId, ApprovalRecord>()
   readonly made: CallId[] = []
+  /** Calls of which somebody said that they are to be made again. */
+  readonly again: CallId[] = []
   #holder: Holder | null = null
   #signals = 0
   #now = 10_000
@@ -100,7 +103,7 @@ export class Simulation {
     this.#signals += 1
   }
 
-  /** Decides a pending approval, if there is one that is not late. */
+  /** Decides a pending approval, if there is one that is not late; what was cut off happened, or (for REJECTED) is made again. */
   decide(which: number, verdict: 'APPROVED' | 'REJECTED') {
     const pending = [...this.approvals.values()].filter(
       ({ status, expiresAt }) => status === 'PENDING' && (expiresAt === null || expiresAt > this.#now),
@@ -114,7 +117,7 @@ export class Simulation {
     if (this.#holder || this.state.status === 'RUNNING') return
     const holder = this.#claim()
     const decisions = presentCalls(holder.state).flatMap((call) => {
-      const said = isOpen(call) && call.proposed.approvalId === null ? answer(call) : null
+      const said = isOpen(call) && !isForApprover(call) ? answer(call) : null
       const verdict = said === 'approve' ? ('APPROVED' as const) : ('REJECTED' as const)
       return said === null ? [] : [{ ...nothingSaid, callId: call.proposed.callId, verdict, by: requester }]
     })
@@ -196,8 +199,12 @@ export class Simulation {
       case 'hear':
         this.#draft(decided(...step.decisions))
         return true
-      case 'fail-unknown':
-        this.#draft({ type: 'failed', code: 'OUTCOME_UNKNOWN', message: 'Nobody knows.' }, { cancels: true })
+      case 'recover':
+        for (const call of step.calls) this.#ask(call)
+        return true
+      case 'conclude':
+        for (const [{ proposed }, outcome] of step.calls)
+          this.#draft({ type: 'call-finished', callId: proposed.callId, outcome, modelOutput: null })
         return true
       case 'resume':
         this.#draft(resumed)
@@ -222,6 +229,16 @@ export class Simulation {
     }
   }
 
+  /** Nobody knows whether it happened. */
+  #ask({ proposed, startedSeq }: Call) {
+    const approvalId = reconciliationIdOf(proposed.callId, startedSeq ?? 0)
+    const record: ApprovalRecord = { ...newApproval({ ...proposed, approvalId }), kind: 'RECONCILIATION' }
+    this.#draft(
+      { type: 'interrupted', callId: proposed.callId, approvalId, didNotHappen: false },
+      { propose: [record] },
+    )
+  }
+
   /** Works on until the run is over or waits for somebody; tools and model answer in time. */
   settle(): Outcome {
     for (let steps = 0; steps < 500; steps++) {
@@ -240,7 +257,8 @@ export class Simulation {
     this.#flush()
     for (const { proposed, decision } of calls) {
       expect(proposed.invalid, 'an invalid call never runs').toBeNull()
-      expect(this.made, 'no call runs twice').not.toContain(proposed.callId)
+      const times = (ids: readonly CallId[]) => ids.filter((id) => id === proposed.callId).length
+      expect(times(this.made), 'no call runs twice unasked').toBeLessThanOrEqual(times(this.again))
       if (proposed.gate) expect(decision, 'a gated call has its own word').toMatchObject({ verdict: 'APPROVED' })
       if (proposed.approvalId) expect(this.approvals.get(proposed.approvalId)?.status).toBe('APPROVED')
       else if (proposed.gate) expect(this.#answeredFor(proposed.callId)).toBe(true)
@@ -302,7 +320,13 @@ export class Simulation {
 
   #resolve(record: ApprovalRecord, status: 'APPROVED' | 'REJECTED' | 'EXPIRED' | 'CANCELLED') {
     if (this.approvals.get(record.id)?.status !== 'PENDING') return
-    this.approvals.set(record.id, { ...record, status, revision: 2, resolution: resolution(status, { at: this.#now }) })
+    const decided = record.kind === 'RECONCILIATION' && (status === 'APPROVED' || status === 'REJECTED')
+    const at = this.#now
+    const told = decided
+      ? resolution('APPROVED', { at, outcome: status === 'APPROVED' ? { result: toJsonText('told') } : null })
+      : resolution(status, { at })
+    if (decided && told.outcome === null) this.again.push(record.callId)
+    this.approvals.set(record.id, { ...record, status: told.status, revision: 2, resolution: told })
     this.#signals += 1
   }
 }

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Agent } from '../../src/agents/agent.ts'
+import { callId as makeCallId, reconciliationIdOf } from '../../src/ids.ts'
 import { cancelRun } from '../../src/runs/cancel.ts'
+import type { RunRecord } from '../../src/store/records.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { type Around, faulty, unavailable } from './faulty-store.ts'
 import { agentOf, isDone, isPaused, openWorkplace, rita, tally, typesOf } from './workshop.ts'
@@ -123,16 +125,19 @@ async function twoPlaces(agent: Agent, settings = { leaseMs: 300 }) {
 }
 
 describe('a worker that was cut off past its lease', () => {
-  test('loses its run to another: a call it had begun is not made again, and the run says so', async () => {
+  test('loses its run to another: a call it had begun is not made again, and somebody is asked about it', async () => {
     const { tool, entered, end, made } = slowTool()
     await using places = await twoPlaces(agentOf({ tool }, [[{ call: 'tool' }]]))
     const { id } = await places.first.start()
     const signal = await entered
     places.cutOff()
     const second = await places.openSecond()
-    const run = await second.until(id, isDone)
-    expect(run).toMatchObject({ status: 'FAILED', error: { code: 'OUTCOME_UNKNOWN' }, lease: null })
-    expect(run.error?.message).toMatch(/tool \(call_[0-9a-f]{32}_3_0\)/)
+    const isAsked = (run: RunRecord) => isPaused(run) && run.lease === null
+    expect(await second.until(id, isAsked)).toMatchObject({ gated: true, due: null, error: null })
+    const callId = makeCallId(id, 3, 0)
+    expect(await second.pending(id)).toMatchObject([
+      { id: reconciliationIdOf(callId, 4), callId, kind: 'RECONCILIATION', type: 'REQUIRED', arguments: '{}' },
+    ])
     places.mend()
     // Told to stop, since nobody will hear of its result.
     if (!signal.aborted) await new Promise((aborted) => signal.addEventListener('abort', aborted))
@@ -140,7 +145,7 @@ describe('a worker that was cut off past its lease', () => {
     await places.first[Symbol.asyncDispose]()
     expect([...made.values()]).toEqual([1])
     const journal = await second.journal(id)
-    expect(typesOf(journal).slice(-2)).toEqual(['call-started', 'failed'])
+    expect(typesOf(journal).slice(-3)).toEqual(['call-started', 'interrupted', 'paused'])
     expect(journal.at(-1)?.fence).toBeGreaterThan(1)
   })
 

@@ -171,6 +171,7 @@ export type WatchRunSubscription = { runEvents:
     | { __typename: 'RunStarted' }
     | { __typename: 'TextDelta' }
     | { __typename: 'ToolCallFinished', toolCall: { toolName: string, status: ToolCallStatus, result: unknown, error: string | null } }
+    | { __typename: 'ToolCallInterrupted' }
     | { __typename: 'ToolCallStarted', toolCall: { toolName: string } }
     | { __typename: 'ToolCallsDecided' }
     | { __typename: 'ToolCallsProposed' }

@@ -97,6 +97,24 @@ export async function finished(api: Client, runId: string): Promise<AnyData> {
   return readRun(api, runId)
 }
 
+/** The run once it is over, or waits for somebody's word on a call that a crash cut off. */
+export async function finishedOrInDoubt(api: Client, runId: string): Promise<AnyData> {
+  const isInDoubt = (event: AnyData) =>
+    event.__typename === 'RunPaused' && event.requirements.some(({ kind }: AnyData) => kind === 'RECONCILIATION')
+  await eventsOf(api, runId, isInDoubt)
+  return readRun(api, runId)
+}
+
+/** What a run waits for of that kind. */
+export const doubtsOf = (run: AnyData): AnyData[] =>
+  run.requirements.filter(({ kind }: AnyData) => kind === 'RECONCILIATION')
+
+/** Says of everything that is in doubt in a run that it happened. */
+export async function saysItHappened(api: Client, run: AnyData, result: unknown = 'It happened.'): Promise<void> {
+  const decision = { reconcile: { happened: { success: { result } } } }
+  for (const { approval } of doubtsOf(run)) await decide(api, approval.id, { decision })
+}
+
 /** The run once its journal has this many events of a type. */
 export async function until(api: Client, runId: string, typename: string, count = 1): Promise<AnyData> {
   let left = count
