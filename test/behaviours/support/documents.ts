@@ -132,6 +132,7 @@ export const runEvents = /* GraphQL */ `
       ... on ToolCallsDecided { seq toolCalls { id } }
       ... on RunResumed { seq }
       ... on ToolCallStarted { seq toolCall { id } }
+      ... on ToolCallInterrupted { seq toolCall { id status } }
       ... on ChildRunStarted { seq child { id agentName } }
       ... on ToolCallFinished { seq toolCall { ...CallFields } }
       ... on RunCompleted { seq output }
