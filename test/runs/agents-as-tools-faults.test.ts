@@ -2,14 +2,15 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { asTool } from '../../src/agents/as-tool.ts'
 import { tool } from '../../src/agents/tool.ts'
+import { resolveApproval } from '../../src/approvals/resolve.ts'
 import { continueRun } from '../../src/runs/continue.ts'
 import { loadState } from '../../src/runs/load.ts'
 import { toolCalls } from '../../src/runs/view.ts'
-import type { RunRecord } from '../../src/store/records.ts'
+import type { ApprovalRecord, RunRecord } from '../../src/store/records.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { faulty, type Method, unavailable } from './faulty-store.ts'
-import { agentOf, isDone, openWorkplace, rita, tally, type Workplace } from './workshop.ts'
+import { agentOf, anna, isDone, openWorkplace, rita, tally, type Workplace } from './workshop.ts'
 
 // A run with runs within, on a store that fails at each of its writes, one after the other.
 
@@ -42,7 +43,7 @@ async function attend(shop: Workplace, store: Store, first: RunRecord): Promise<
     const run = await store.runs.get(first.id)
     if (run && isDone(run)) return run
     if (performance.now() > end) throw new Error(`It never ended: ${JSON.stringify(await all(store), null, 1)}`)
-    for (const approval of await pendingOf(store)) await shop.decide(approval).catch(() => {})
+    for (const approval of await pendingOf(store)) await say(shop, approval).catch(() => {})
     for (const one of await all(store)) {
       const waiting = one.status === 'PAUSED' ? toolCalls(one.id, await loadState(store, one.id)) : []
       const answers = waiting
@@ -53,6 +54,16 @@ async function attend(shop: Workplace, store: Store, first: RunRecord): Promise<
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
 }
+/** What was cut off is told to have happened: nothing is made twice. */
+const say = (shop: Workplace, approval: ApprovalRecord): Promise<unknown> =>
+  approval.kind === 'RECONCILIATION'
+    ? resolveApproval(shop.engine, anna, {
+        approvalId: approval.id,
+        decision: { reconcile: { happened: { success: { result: 'told' } } } },
+      })
+    : shop.decide(approval)
+const reconciledIn = (store: Store) =>
+  store.approvals.list({ visible: { tenant: 'default' }, kind: ['RECONCILIATION'] }, 'OLDEST_FIRST', { limit: 50 })
 const pendingOf = (store: Store) =>
   store.approvals.list({ visible: { tenant: 'default' }, status: ['PENDING'] }, 'OLDEST_FIRST', { limit: 50 })
 
@@ -131,17 +142,14 @@ async function withDeath(n: number): Promise<boolean> {
   const second = stack.use(await openWorkplace({ agents: [agent], store, settings: { leaseMs: 300 } }))
   const run = await attend(second, store, started)
   for (const { id } of await all(store)) await second.until(id, isDone)
-  // A tool that was entered and whose end is not on record: nobody knows, and nothing is made twice.
+  // A tool that was begun and whose end is not on record: nobody knows, so a person was asked, and nothing is made twice.
   expect(times.twice()).toEqual([])
+  const asked = await reconciledIn(store)
+  for (const { toolName } of asked) expect(['look', 'pay', 'say']).toContain(toolName)
   const runs = await all(store)
-  const unknown = runs.filter(({ error }) => error?.code === 'OUTCOME_UNKNOWN')
-  for (const one of runs) {
-    if (one.error) expect(one.error.message).not.toMatch(/ask|also/)
-    for (const { toolName, status } of toolCalls(one.id, await loadState(store, one.id)))
-      if (toolName === 'ask' || toolName === 'also') expect(['SUCCEEDED', 'FAILED', 'CANCELLED']).toContain(status)
-  }
-  if (unknown.length === 0) await expectWhole(store, times, second)
-  else expect([run.status, await pendingOf(store)]).toEqual([expect.stringMatching(/COMPLETED|FAILED/), []])
+  expect(runs.map(({ status }) => status)).toEqual(runs.map(() => 'COMPLETED'))
+  if (asked.length === 0) await expectWhole(store, times, second)
+  else expect([run.status, await pendingOf(store)]).toEqual(['COMPLETED', []])
   return true
 }
 
