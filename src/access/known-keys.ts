@@ -21,6 +21,7 @@ type Known = { readonly key: Promise<KeyRecord | null>; until: number }
 export function knownKeys(keys: KeyStore): KnownKeys {
   // By id and not by token: of one key there are any number of wrong ones, and one record.
   const known = new Map<KeyId, Known>()
+  const readOne = together((ids) => keys.getMany(ids))
 
   function remember(id: KeyId, key: Promise<KeyRecord | null>, until: number): Known {
     // The newest stand last.
@@ -37,11 +38,7 @@ export function knownKeys(keys: KeyStore): KnownKeys {
       const began = performance.now()
       const lately = known.get(id)
       if (lately !== undefined && began < lately.until) return lately.key
-      const entry = remember(
-        id,
-        keys.getMany([id]).then(([key = null]) => key),
-        began + believeMs,
-      )
+      const entry = remember(id, readOne(id), began + believeMs)
       entry.key.then(
         (key) => {
           if (key === null) entry.until = began + believeNoneMs
@@ -58,5 +55,30 @@ export function knownKeys(keys: KeyStore): KnownKeys {
       for (const key of found) remember(key.id, Promise.resolve(key), began + believeMs)
       return new Map(found.map((key) => [key.id, key]))
     },
+  }
+}
+
+/**
+ * One read at a time: what is asked for while one is under way is read together by the next. Keys are easily made up, and so a flood of
+ * them costs the database no more than it can answer.
+ */
+function together(read: (ids: readonly KeyId[]) => Promise<readonly KeyRecord[]>) {
+  let underWay: Promise<unknown> = Promise.resolve()
+  let next: { readonly ids: KeyId[]; readonly found: Promise<ReadonlyMap<KeyId, KeyRecord>> } | null = null
+
+  function begin() {
+    const ids: KeyId[] = []
+    const found = underWay.then(async () => {
+      next = null
+      return new Map((await read(ids)).map((key) => [key.id, key]))
+    })
+    underWay = found.catch(() => {})
+    return { ids, found }
+  }
+
+  return async (id: KeyId): Promise<KeyRecord | null> => {
+    next ??= begin()
+    next.ids.push(id)
+    return (await next.found).get(id) ?? null
   }
 }

@@ -94,6 +94,15 @@ describe('who asks by a key', () => {
     expect([store.reads(), used]).toEqual([2, []])
   })
 
+  test('by one of many keys at once is looked up together with the others', async () => {
+    const keys = Array.from({ length: 100 }, () => newApiKey())
+    await using store = await counted(...keys.slice(50).map(({ id, hash }) => aKey({ id, hash })))
+    const { identify } = byKey(store)
+    const signIns = await Promise.all(keys.map(({ token }) => identify(token)))
+    expect(signIns.map((signIn) => 'identity' in signIn)).toEqual([...Array(50).fill(false), ...Array(50).fill(true)])
+    expect(store.reads()).toBeLessThanOrEqual(2)
+  })
+
   test.each([
     ['revoked', { revokedAt: 1 }, 'REVOKED'],
     ['over', { expiresAt: 5_000 }, 'EXPIRED'],
