@@ -198,7 +198,7 @@ describe.skipIf(mongodbIsOff())('is never obeyed:', () => {
         'a name': () => store.principals.getMany('default', [make('prn_requester-1')]),
         keys: () => store.keys.getMany([make(key.id), make(key.id)]),
         revoke: () => store.keys.revoke(make(key.id), 2_000),
-        touch: () => store.keys.touch(make(key.id), 2_000),
+        touch: () => store.keys.touch(make(key.id), 2_000).then(() => null),
         'runs tenant': () => store.runs.list({ visible: { tenant } }, 'NEWEST_FIRST', page),
         'runs requester': () =>
           store.runs.list({ visible: { ...visible, requestedBy: make('x') } }, 'NEWEST_FIRST', page),

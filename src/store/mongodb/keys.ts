@@ -1,5 +1,5 @@
 import type { KeyStore } from '../store.ts'
-import { type Collections, fromKey, plain, toDate, toKey } from './documents.ts'
+import { type Collections, everyTime, fromKey, plain, toDate, toKey } from './documents.ts'
 
 /** @param ask One operation of the port, see `openMongoStore`. */
 export function keyStore(
@@ -12,11 +12,14 @@ export function keyStore(
     list: (limit, after) =>
       ask(async () => {
         // Two comparisons that one index serves: MongoDB has none of pairs.
-        const later = after && {
-          createdAt: { $gte: toDate(after.createdAt) },
-          $or: [{ createdAt: { $gt: toDate(after.createdAt) } }, { _id: { $gt: after.id } }],
-        }
-        return (await keys.find(later ?? {}, { sort: { createdAt: 1, _id: 1 }, limit }).toArray()).map(toKey)
+        const later = after
+          ? {
+              createdAt: { $gte: toDate(after.createdAt) },
+              $or: [{ createdAt: { $gt: toDate(after.createdAt) } }, { _id: { $gt: after.id } }],
+            }
+          : { createdAt: { $gte: everyTime } }
+        const inOrder = { sort: { createdAt: 1, _id: 1 }, limit, hint: 'keys_created' } as const
+        return (await keys.find(later, inOrder).toArray()).map(toKey)
       }),
     revoke: (id, at) =>
       ask(async () => {
