@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { accessFigures } from './access.ts'
 import type { Bench, StoreKind } from './bench.ts'
 import { consoleFigures } from './console.ts'
 import { openDatabases } from './databases.ts'
@@ -21,6 +22,7 @@ type Part = (bench: Bench) => Promise<Figure[]>
 type Parts = Readonly<Record<string, Part>>
 
 const common: Parts = {
+  access: accessFigures,
   http: httpFigures,
   latency: latencyFigures,
   live: liveFigures,

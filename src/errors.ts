@@ -4,6 +4,7 @@ export type ErrorCode =
   | 'INVALID_CONFIGURATION'
   | 'INVALID_PRINCIPAL'
   | 'INVALID_JSON'
+  | 'IDENTITY_PROVIDER_UNAVAILABLE'
   | 'STORE_UNAVAILABLE'
   | 'STORE_IN_USE'
   | 'STORE_CONFLICT'
@@ -24,6 +25,7 @@ export class CountersignError extends Error {
   }
 }
 
-/** Whether this passes: the store did not answer, and may when it is asked again. */
+/** Whether this passes: what was asked did not answer, and may when it is asked again. */
 export const isUnavailable = (error: unknown): boolean =>
-  error instanceof CountersignError && error.code === 'STORE_UNAVAILABLE'
+  error instanceof CountersignError &&
+  (error.code === 'STORE_UNAVAILABLE' || error.code === 'IDENTITY_PROVIDER_UNAVAILABLE')

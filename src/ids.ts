@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { v7 as uuid } from 'uuid'
 import { CountersignError } from './errors.ts'
 
@@ -13,13 +13,18 @@ export type CallId = Branded<'CallId'>
 export type ApprovalId = Branded<'ApprovalId'>
 /** `prn_` and the id that authentication gave. */
 export type PrincipalId = Branded<'PrincipalId'>
+/** `key_` and 16 hex digits: an API key, by what may be shown of it. */
+export type KeyId = Branded<'KeyId'>
 
 const runPattern = /^run_([0-9a-f]{32})$/
 const callPattern = /^call_([0-9a-f]{32})_([1-9]\d{0,8})_(\d{1,5})$/
 const approvalPattern = /^apr_([0-9a-f]{32})_([1-9]\d{0,8})_(\d{1,5})(_[1-9]\d{0,8})?$/
+const keyPattern = /^key_[0-9a-f]{16}$/
 const principalPattern = /^prn_.{1,250}$/su
 
 export const newRunId = (): RunId => `run_${uuid().replaceAll('-', '')}` as RunId
+
+export const newKeyId = (): KeyId => `key_${randomBytes(8).toString('hex')}` as KeyId
 
 /** With an idempotency key the run's id follows from who asks and the key, so that two requests at once make one run. */
 export const runIdForKey = (tenant: string, requester: PrincipalId, key: string): RunId =>
@@ -51,6 +56,7 @@ export const runIdOfCall = (call: CallId): RunId => `run_${call.slice(5, 37)}` a
 export const isRunId = (text: string): text is RunId => typeof text === 'string' && runPattern.test(text)
 export const isCallId = (text: string): text is CallId => typeof text === 'string' && callPattern.test(text)
 export const isApprovalId = (text: string): text is ApprovalId => typeof text === 'string' && approvalPattern.test(text)
+export const isKeyId = (text: string): text is KeyId => typeof text === 'string' && keyPattern.test(text)
 
 /**
  * The principal id for the id that an authentication gives: `alice` and `prn_alice` are the same principal.

@@ -1,4 +1,5 @@
 export type { Authenticate } from './access/authenticate.ts'
+export type { JwtAlgorithm } from './access/jwt-settings.ts'
 export type { PrincipalInput, Role } from './access/principal.ts'
 export type { Agent } from './agents/agent.ts'
 export { asTool } from './agents/as-tool.ts'
@@ -37,6 +38,7 @@ export type {
 } from './inputs.ts'
 export type { CancelRunResult, ContinueRunResult, ResolveApprovalResult, StartRunResult } from './results.ts'
 export type { DatabaseSetting } from './server/database.ts'
+export type { JwtOptions } from './server/jwt-options.ts'
 export type { ServerOptions } from './server/options.ts'
 export { createServer, type Listening, type Server } from './server/server.ts'
 export type { ApprovalRecord, ApprovalStatus, ApprovalType, PauseKind, RunRecord, RunStatus } from './store/records.ts'

@@ -1,3 +1,4 @@
+import type { KeyId } from '../ids.ts'
 import { type Principal, type PrincipalInput, parsePrincipal, roles } from './principal.ts'
 
 /**
@@ -14,27 +15,53 @@ export type Authenticate = (
 ) => PrincipalInput | null | Promise<PrincipalInput | null>
 
 /** Who asks, and until when; `expiresAt` in ms since 1970, null for no end. */
-export type Identity = { readonly principal: Principal; readonly expiresAt: number | null }
-
-/** Whoever reaches a server without authentication, which listens on loopback only. */
-const localAdmin: Identity = {
-  principal: parsePrincipal({ id: 'local', name: 'Local admin', roles }),
-  expiresAt: null,
+export type Identity = {
+  readonly principal: Principal
+  readonly expiresAt: number | null
+  /** What it was known by: that may end while a connection lives. */
+  readonly by: { readonly kind: 'nothing' } | { readonly kind: 'token' } | { readonly kind: 'key'; readonly id: KeyId }
 }
 
-export type Identify = (token: string | null, request: Request) => Promise<Identity | null>
+/** Why a token lets nobody in, in a word for the log. Who sent it is not told. */
+export type Refusal =
+  | 'NO_TOKEN'
+  /** By one's own `authenticate`. */
+  | 'REFUSED'
+  | 'MALFORMED'
+  | 'UNKNOWN_KEY'
+  | 'REVOKED'
+  | 'EXPIRED'
+  | 'NOT_YET_VALID'
+  | 'WRONG_ALGORITHM'
+  | 'WRONG_SIGNATURE'
+  | 'WRONG_ISSUER'
+  | 'WRONG_AUDIENCE'
+  | 'WRONG_CLAIMS'
+  | 'NO_TENANT'
+  | 'NO_ROLE'
+
+export type SignIn = { readonly identity: Identity } | { readonly refused: Refusal }
 
 /** The one way in for HTTP, SSE and WebSocket alike. */
-export const identifyWith = (authenticate: Authenticate | undefined): Identify =>
-  authenticate === undefined
-    ? async () => localAdmin
-    : async (token, request) => {
-        const input = await authenticate(token, request)
-        if (input === null) return null
-        const expiresAt = input.expiresAt?.getTime() ?? null
-        if (expiresAt !== null && expiresAt <= Date.now()) return null
-        return { principal: parsePrincipal(input), expiresAt }
-      }
+export type Identify = (token: string | null, request: Request) => Promise<SignIn>
+
+/** Whoever reaches a server without authentication, which listens on loopback only. */
+export const localAdmin: Identity = {
+  principal: parsePrincipal({ id: 'local', name: 'Local admin', roles }),
+  expiresAt: null,
+  by: { kind: 'nothing' },
+}
+
+/** By the user's own function, which knows all there is to know. */
+export const identifyWith =
+  (authenticate: Authenticate): Identify =>
+  async (token, request) => {
+    const input = await authenticate(token, request)
+    if (input === null) return { refused: token === null ? 'NO_TOKEN' : 'REFUSED' }
+    const expiresAt = input.expiresAt?.getTime() ?? null
+    if (expiresAt !== null && expiresAt <= Date.now()) return { refused: 'EXPIRED' }
+    return { identity: { principal: parsePrincipal(input), expiresAt, by: { kind: 'token' } } }
+  }
 
 /** The token of an `Authorization: Bearer …` header; null for any other scheme. RFC 6750, section 2.1. */
 export function bearerToken(header: unknown): string | null {

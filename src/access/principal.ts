@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { CountersignError } from '../errors.ts'
 import { type PrincipalId, principalId } from '../ids.ts'
+import { type Role, roles } from '../store/records.ts'
 
-export const roles = ['REQUESTER', 'APPROVER', 'AUDITOR', 'ADMIN'] as const
-export type Role = (typeof roles)[number]
+export { type Role, roles }
 
 /** Who asks, as authentication found it. Everything they see and do stays inside `tenant`. */
 export type Principal = {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { demoCommand } from './demo.ts'
 import { fail } from './fail.ts'
+import { keysCommand } from './keys.ts'
 import { migrateCommand } from './migrate.ts'
 import { schemaCommand } from './schema.ts'
 import { startCommand } from './start.ts'
@@ -15,6 +16,7 @@ const program = new Command('countersign')
   .addCommand(startCommand(), { isDefault: true })
   .addCommand(demoCommand())
   .addCommand(migrateCommand())
+  .addCommand(keysCommand())
   .addCommand(schemaCommand())
 
 await program.parseAsync().catch(fail)

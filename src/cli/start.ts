@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { readConfig } from '../server/config.ts'
+import { type Config, readConfig } from '../server/config.ts'
 import { describeDatabase } from '../server/database.ts'
 import { createLog } from '../server/log.ts'
 import { createServer, type Server } from '../server/server.ts'
@@ -18,6 +18,8 @@ async function start(): Promise<void> {
   const server = createServer({
     agents: loaded.agents,
     database: config.DATABASE_URL,
+    jwt: config.jwt ?? undefined,
+    apiKeys: config.API_KEYS,
     allowSelfApproval: config.ALLOW_SELF_APPROVAL,
     leaseMs: config.LEASE_MS,
     maxConcurrentRuns: config.MAX_CONCURRENT_RUNS,
@@ -27,7 +29,7 @@ async function start(): Promise<void> {
   })
   endOnSignal(server, loaded)
   const { url } = await server.listen({ port: config.PORT, host: config.HOST })
-  console.log(notice(url, describeDatabase(config.DATABASE_URL), loaded))
+  console.log(notice(url, accessNotice(server, config), describeDatabase(config.DATABASE_URL), loaded))
 }
 
 /** The first signal lets what is under way finish, the second ends at once. */
@@ -43,7 +45,14 @@ function endOnSignal(server: Server, agents: LoadedAgents): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end)
 }
 
-function notice(url: string, database: string, { agents, models, demoDatabase }: LoadedAgents): string {
+const accessNotice = ({ open }: Server, { jwt }: Config) =>
+  open
+    ? 'OPEN: no authentication. Everyone on this machine has all rights and may approve their own requests.'
+    : jwt === null
+      ? 'by API keys (countersign keys create)'
+      : `by API keys, and JWTs of ${jwt.issuer}`
+
+function notice(url: string, access: string, database: string, { agents, models, demoDatabase }: LoadedAgents): string {
   const key = `start-${Date.now().toString(36)}`
   const [first] = agents
   const steps =
@@ -55,7 +64,7 @@ function notice(url: string, database: string, { agents, models, demoDatabase }:
   return `
 Countersign at ${url}
   GraphQL    ${url}/graphql (in a browser: GraphiQL; subscriptions over SSE and WebSocket too)
-  Access     OPEN: no authentication. Everyone on this machine has all rights and may approve their own requests.
+  Access     ${access}
   Database   ${database}${demoDatabase === null ? '' : `, the demo's users and orders in ${demoDatabase}`}
   Model      ${models.join('; ')}
 

@@ -61,6 +61,7 @@ function extensionsOf({ code }: CountersignError): { code: string; retryAfterMs?
     case 'INVALID_JSON':
       return { code: 'BAD_USER_INPUT' }
     case 'STORE_UNAVAILABLE':
+    case 'IDENTITY_PROVIDER_UNAVAILABLE':
       return { code: 'UNAVAILABLE', retryAfterMs }
     default:
       return null

@@ -1,11 +1,16 @@
 import { GraphQLError } from 'graphql'
-import { bearerToken, type Identify } from '../access/authenticate.ts'
 import type { ServerPlugin } from './http-context.ts'
+import type { SignIn } from './sign-in.ts'
 
 /** Finds out who asks, before anything of the body is read. */
-export const useAuthentication = (identify: Identify): ServerPlugin => ({
+export const useAuthentication = (signIn: SignIn): ServerPlugin => ({
   async onRequestParse({ request, serverContext }) {
-    const identity = await identify(bearerToken(request.headers.get('authorization')), request)
+    const identity = await signIn({
+      authorization: request.headers.get('authorization'),
+      request,
+      address: serverContext.req?.socket.remoteAddress ?? null,
+      requestId: serverContext.requestId ?? 'unknown',
+    })
     if (identity === null) throw unauthenticated()
     serverContext.identity = identity
   },

@@ -1,13 +1,16 @@
 import { z } from 'zod'
+import type { JwtSettings } from '../access/jwt-settings.ts'
 import { defaultSettings, largestPart } from '../engine.ts'
 import { readDatabaseUrl } from './database-url.ts'
+import { readJwt } from './jwt-config.ts'
 import { logLevels } from './log.ts'
-import { isLoopback } from './loopback.ts'
 
 /** What the started program is told by environment variables; a variable that is empty counts as not set. */
 export type Config = z.infer<typeof shape> & {
   /** Also when it came from the file that DATABASE_URL_FILE names. */
   readonly DATABASE_URL: string
+  /** From the variables JWKS_URL and JWT_…; null when none is set. */
+  readonly jwt: JwtSettings | null
 }
 
 /** Digits only: `Number` would take 0x10, 1e3 and blanks too. */
@@ -18,17 +21,9 @@ const yesOrNo = z.stringbool({ error: 'must be true or false' })
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL such as http://localhost:11434/v1' })
 
-/** They come in a later version. Ignoring one would leave a server open that its owner believes closed. */
-const notYet = z
-  .undefined('authentication by JWT is not in this version: remove it, or use the library with `authenticate`')
-  .optional()
-
 const shape = z.object({
   PORT: whole(0, 65_535, 'must be a port from 0 (any free one) to 65535').default(4000),
-  HOST: z
-    .string()
-    .default('127.0.0.1')
-    .refine(isLoopback, 'must be loopback, such as 127.0.0.1: without authentication no other address is served'),
+  HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('warn'),
   MODEL: z.string().optional(),
   OPENAI_API_KEY: z.string().optional(),
@@ -45,9 +40,7 @@ const shape = z.object({
     defaultSettings.leaseMs,
   ),
   GRACE_MS: whole(0, 600_000, 'must be a number of milliseconds from 0 to 600000').default(10_000),
-  JWKS_URL: notYet,
-  JWT_ISSUER: notYet,
-  JWT_AUDIENCE: notYet,
+  API_KEYS: yesOrNo.default(false),
 })
 
 export type ConfigResult = { readonly config: Config } | { readonly mistakes: readonly string[] }
@@ -57,7 +50,16 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => name in shape.shape && value !== ''))
   const parsed = shape.safeParse(given)
   const database = readDatabaseUrl(env)
-  if (parsed.success && 'url' in database) return { config: { ...parsed.data, DATABASE_URL: database.url } }
+  const tokens = readJwt(env)
+  if (parsed.success && 'url' in database && 'jwt' in tokens) {
+    return { config: { ...parsed.data, DATABASE_URL: database.url, jwt: tokens.jwt } }
+  }
   const mistakes = parsed.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}.`) ?? []
-  return { mistakes: 'mistake' in database ? [...mistakes, database.mistake] : mistakes }
+  return {
+    mistakes: [
+      ...mistakes,
+      ...('mistakes' in tokens ? tokens.mistakes : []),
+      ...('mistake' in database ? [database.mistake] : []),
+    ],
+  }
 }

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { CountersignError } from '../errors.ts'
 import { databaseNameOf, describeUrl, isMongoUrl } from '../store/mongodb/url.ts'
-import { openSqliteStore } from '../store/sqlite/store.ts'
-import type { Store } from '../store/store.ts'
+import { openSqliteKeys, openSqliteStore } from '../store/sqlite/store.ts'
+import type { KeyDatabase, Store } from '../store/store.ts'
 
 /** A URL, or with a prefix for the names of the tables or collections, so that one database can serve several installations. */
 export type DatabaseSetting = string | { readonly url: string; readonly prefix?: string }
@@ -22,6 +22,22 @@ export async function openStore(setting: DatabaseSetting): Promise<Store> {
   if (!isMongoUrl(url)) return openSqliteStore({ path: databasePath(url), prefix })
   const { openMongoStore } = await import('../store/mongodb/store.ts')
   return openMongoStore({ url, prefix })
+}
+
+/**
+ * Opens what {@link checkDatabase} lets pass for its API keys only, also while a server holds it.
+ *
+ * @throws CountersignError INVALID_CONFIGURATION for a database in memory, which would end with its keys; and as {@link openStore}.
+ */
+export async function openKeys(url: string): Promise<KeyDatabase> {
+  if (isMongoUrl(url)) return openStore(url)
+  const path = databasePath(url)
+  if (path === ':memory:')
+    throw new CountersignError(
+      'INVALID_CONFIGURATION',
+      'A database in memory keeps no keys: set DATABASE_URL to a file.',
+    )
+  return openSqliteKeys({ path })
 }
 
 /** The URL for people: without credentials and options. */

@@ -8,6 +8,8 @@ export type HttpContext = {
   requestId?: string
   /** Set by {@link useAuthentication}. */
   identity?: Identity
+  /** The operation came over a WebSocket, which ends as a whole when its identity is over. */
+  onSocket?: true
   /** Node's own, when it came over Node's HTTP server. */
   req?: IncomingMessage
   res?: ServerResponse

@@ -1,13 +1,16 @@
 import { type ExecutionResult, GraphQLError } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Identity } from '../access/authenticate.ts'
+import type { Over, Watch } from '../access/watch.ts'
+import type { HttpContext } from './http-context.ts'
 
 type Results = AsyncGenerator<ExecutionResult, void, void>
+type Reader = { readonly identity: Identity; readonly watch: Watch }
 
 /** Every subscription that is open, over SSE and WebSocket alike: without ending them no HTTP server ever closes. */
 export type LiveSubscriptions = {
-  /** The same results, until they end, `expiresAt` (ms since 1970) comes, or all are ended. */
-  follow(results: AsyncIterable<ExecutionResult>, expiresAt: number | null): Results
+  /** The same results, until they end, their reader's identity is over, or all are ended. Nobody's identity, when it is left out. */
+  follow(results: AsyncIterable<ExecutionResult>, reader?: Reader): Results
   /** Completes every subscription, also those that come later. */
   endAll(): void
   readonly size: number
@@ -17,13 +20,13 @@ export function createLiveSubscriptions(): LiveSubscriptions {
   const open = new Set<() => void>()
   let ended = false
   return {
-    follow(results, expiresAt) {
+    follow(results, reader) {
       const source = results[Symbol.asyncIterator]()
       const followed = endable(source, () => {
         open.delete(followed.end)
-        stopTimer()
+        watched?.[Symbol.dispose]()
       })
-      const stopTimer = expiresAt === null ? () => {} : at(expiresAt, () => followed.end(expired()))
+      const watched = reader?.watch(reader.identity, (why) => followed.end(over(why)))
       open.add(followed.end)
       if (ended) followed.end()
       return followed.results
@@ -38,12 +41,8 @@ export function createLiveSubscriptions(): LiveSubscriptions {
   }
 }
 
-const expired = (): ExecutionResult => ({
-  errors: [
-    new GraphQLError('Your token has expired: subscribe again with a new one.', {
-      extensions: { code: 'UNAUTHENTICATED' },
-    }),
-  ],
+const over = (why: Over): ExecutionResult => ({
+  errors: [new GraphQLError(`${why}: subscribe again with a valid one.`, { extensions: { code: 'UNAUTHENTICATED' } })],
 })
 
 /** An iterator that can be ended from outside while `next()` waits, after one last item if need be. For one reader. */
@@ -104,24 +103,16 @@ function endable(source: AsyncIterator<ExecutionResult>, onOver: () => void) {
   return { results, end }
 }
 
-const longestTimer = 2 ** 31 - 1
-
-/** Calls back at a time, however far. Gives the way to stop it. */
-function at(time: number, callback: () => void): () => void {
-  let timer: NodeJS.Timeout
-  const wait = () => {
-    const left = time - Date.now()
-    timer = setTimeout(left > longestTimer ? wait : callback, Math.min(Math.max(left, 0), longestTimer)).unref()
-  }
-  wait()
-  return () => clearTimeout(timer)
-}
-
 /** Puts every subscription on the list; over WebSocket too, since this hook is Envelop's. */
-export const useLiveSubscriptions = (live: LiveSubscriptions): Plugin<{ identity?: Identity }> => ({
+export const useLiveSubscriptions = (
+  live: LiveSubscriptions,
+  watch: Watch,
+): Plugin<Pick<HttpContext, 'identity' | 'onSocket'>> => ({
   onSubscribe: ({ args }) => ({
     onSubscribeResult({ result, setResult }) {
-      if (isAsyncIterable(result)) setResult(live.follow(result, args.contextValue.identity?.expiresAt ?? null))
+      if (!isAsyncIterable(result)) return
+      const { identity, onSocket } = args.contextValue
+      setResult(live.follow(result, identity === undefined || onSocket ? undefined : { identity, watch }))
     },
   }),
 })

@@ -30,12 +30,12 @@ export function foreignOrigin(request: Request): string | null {
 
 const hostOf = (origin: string) => (URL.canParse(origin) ? new URL(origin).host : null)
 
-export const useLoopbackHost = (): ServerPlugin => refuseIf(foreignHost)
-export const useSameOrigin = (): ServerPlugin => refuseIf(foreignOrigin)
+export const useLoopbackHost = (isOpen: () => boolean): ServerPlugin => refuseIf(foreignHost, isOpen)
+export const useSameOrigin = (isOpen: () => boolean): ServerPlugin => refuseIf(foreignOrigin, isOpen)
 
-const refuseIf = (why: (request: Request) => string | null): ServerPlugin => ({
+const refuseIf = (why: (request: Request) => string | null, isOpen: () => boolean): ServerPlugin => ({
   onRequest({ request, endResponse }) {
-    const reason = why(request)
+    const reason = isOpen() ? why(request) : null
     if (reason !== null) endResponse(errorResponse(403, 'FORBIDDEN', reason))
   },
 })

@@ -1,10 +1,12 @@
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import type { AccessSettings } from '../access/access.ts'
 import type { Authenticate } from '../access/authenticate.ts'
 import type { Agent } from '../agents/agent.ts'
 import { defaultSettings, type Limits, largestPart, type Settings } from '../engine.ts'
 import { CountersignError } from '../errors.ts'
 import type { DatabaseSetting } from './database.ts'
+import { type JwtOptions, jwtShape } from './jwt-options.ts'
 
 export type ServerOptions = {
   /** Made by `defineAgent`; their names differ. */
@@ -14,9 +16,16 @@ export type ServerOptions = {
    * With `prefix` the names of the tables or collections begin with it.
    */
   database?: DatabaseSetting | undefined
-  /** Who asks. Left out, everyone is an admin who may decide their own requests too, and the server listens on loopback only. */
+  /**
+   * Who asks, and nothing else says so: `jwt` and `apiKeys` go without. With none of the three callers are known by API keys once the
+   * database has any; until then everyone is an admin who may decide their own requests too, and the server listens on loopback only.
+   */
   authenticate?: Authenticate | undefined
-  /** Whether who requested a run may resolve its approvals. Default false; without `authenticate` always true. */
+  /** Who asks, by the tokens of an identity provider; API keys are taken beside them. */
+  jwt?: JwtOptions | undefined
+  /** Asks for an API key before there is any. Without it, and without `jwt`, one is asked for as soon as the database has one. */
+  apiKeys?: boolean | undefined
+  /** Whether who requested a run may resolve its approvals. Default false; always true while nobody has to sign in. */
   allowSelfApproval?: boolean | undefined
   /** How long, in ms, a process owns a run without renewing: after a crash its runs are taken over within twice that. Default 15,000. */
   leaseMs?: number | undefined
@@ -52,5 +61,20 @@ export function settingsOf(options: ServerOptions): Settings & { readonly graceM
   if (!parsed.success) {
     throw new CountersignError('INVALID_CONFIGURATION', `createServer: ${z.prettifyError(parsed.error)}`)
   }
-  return { ...parsed.data, allowSelfApproval: options.authenticate === undefined || options.allowSelfApproval === true }
+  return { ...parsed.data, allowSelfApproval: options.allowSelfApproval === true }
+}
+
+/** @throws CountersignError INVALID_CONFIGURATION when two ways exclude each other, or one is not whole. */
+export function accessOf({ authenticate, jwt, apiKeys = false }: ServerOptions): AccessSettings {
+  const parsed = z.object({ jwt: jwtShape.optional(), apiKeys: z.boolean() }).safeParse({ jwt, apiKeys })
+  if (!parsed.success) {
+    throw new CountersignError('INVALID_CONFIGURATION', `createServer: ${z.prettifyError(parsed.error)}`)
+  }
+  if (authenticate !== undefined && (jwt !== undefined || apiKeys)) {
+    throw new CountersignError(
+      'INVALID_CONFIGURATION',
+      `createServer: 'authenticate' says who asks, and leaves nothing for '${jwt === undefined ? 'apiKeys' : 'jwt'}': give one of the two.`,
+    )
+  }
+  return { ...parsed.data, authenticate }
 }

@@ -1,7 +1,7 @@
 import { type DocumentNode, execute, subscribe } from 'graphql'
 import { createLRUCache, createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Logger } from 'pino'
-import type { Identify } from '../access/authenticate.ts'
+import type { Watch } from '../access/watch.ts'
 import type { Engine } from '../engine.ts'
 import type { GraphQLContext } from '../graphql/context.ts'
 import { parseDocument } from '../graphql/limits.ts'
@@ -18,13 +18,15 @@ import { useMasking } from './masking.ts'
 import { useOneOperation } from './one-operation.ts'
 import { useLoopbackHost, useSameOrigin } from './open-access.ts'
 import { useRequestId } from './request-id.ts'
+import type { SignIn } from './sign-in.ts'
 
 export const endpoint = '/graphql'
 
 export type PipelineParts = {
-  readonly identify: Identify
-  /** Whether nobody has to say who they are. */
-  readonly open: boolean
+  readonly signIn: SignIn
+  readonly watch: Watch
+  /** Whether nobody has to say who they are, now. */
+  readonly isOpen: () => boolean
   readonly engine: () => Engine
   readonly readiness: Readiness
   /** Why no request is taken now; null when it is. */
@@ -46,18 +48,18 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     plugins: [
       useRequestId(),
       useHealth(parts.readiness),
-      parts.open && useLoopbackHost(),
+      useLoopbackHost(parts.isOpen),
       useGraphiql(endpoint, parts.graphiql),
-      parts.open && useSameOrigin(),
+      useSameOrigin(parts.isOpen),
       useDraining(parts.refusal),
-      useAuthentication(parts.identify),
+      useAuthentication(parts.signIn),
       useJsonOnly(),
       useJsonParameters(),
       useOneOperation(),
       useEngine(),
-      useLiveSubscriptions(parts.live),
+      useLiveSubscriptions(parts.live, parts.watch),
       useMasking(parts.log, parts.maxBody),
-    ].filter((plugin) => plugin !== false),
+    ],
     context: ({ identity, requestId }) => contextOf(parts.engine(), identity, requestId),
     parserAndValidationCache: { documentCache: documentCache(), errorCache: noCache },
     maxRequestBodySize: parts.maxBody,

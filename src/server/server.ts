@@ -1,11 +1,12 @@
 import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { identifyWith } from '../access/authenticate.ts'
+import { type Access, openAccess } from '../access/access.ts'
 import { type Principal, type PrincipalInput, parsePrincipal } from '../access/principal.ts'
+import type { Watch } from '../access/watch.ts'
 import { agentsByName } from '../agents/define-agent.ts'
 import { getApproval, listApprovals } from '../approvals/read.ts'
 import { resolveApproval } from '../approvals/resolve.ts'
-import type { Engine } from '../engine.ts'
+import type { Engine, Settings } from '../engine.ts'
 import { CountersignError } from '../errors.ts'
 import { createHub } from '../live/hub.ts'
 import { cancelRun } from '../runs/cancel.ts'
@@ -19,9 +20,10 @@ import { listenOn } from './listen-on.ts'
 import { createLiveSubscriptions } from './live-subscriptions.ts'
 import { createLog } from './log.ts'
 import { isLoopback } from './loopback.ts'
-import { type ServerOptions, settingsOf } from './options.ts'
+import { accessOf, type ServerOptions, settingsOf } from './options.ts'
 import { createPipeline } from './pipeline.ts'
 import { shutDown } from './shutdown.ts'
+import { signInWith } from './sign-in.ts'
 import { createWebSockets } from './websocket.ts'
 
 export type Listening = {
@@ -40,17 +42,19 @@ export type Server = AsyncDisposable & {
   /**
    * Starts, and serves GraphQL over HTTP, SSE and WebSocket at `/graphql`, health at `/health` and `/ready`.
    *
-   * @throws CountersignError INVALID_CONFIGURATION when the address cannot be listened on, or is not loopback and there is no `authenticate`.
+   * @throws CountersignError INVALID_CONFIGURATION when the address cannot be listened on, or is not loopback and nobody has to sign in; it is started then, and may be told another.
    */
   listen(address?: { port?: number; host?: string }): Promise<Listening>
   /** Opens the database and begins to work on runs; for those who bring their own HTTP server, or none. Once, however often it is called. */
   start(): Promise<void>
-  /** Answers a request; for those who bring their own HTTP server. Without `authenticate` see to it yourself that only this machine reaches it. */
+  /** Answers a request; for those who bring their own HTTP server. As long as it is `open`, see to it yourself that only this machine reaches it. */
   fetch(request: Request): Promise<Response>
   /** Takes over a WebSocket: `httpServer.on('upgrade', server.handleUpgrade)`. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Refuses new work, completes subscriptions, lets requests under way finish, hands the runs back and closes the database. */
   close(): Promise<void>
+  /** Whether nobody has to say who they are: without authentication, until there is an API key. False before the start. */
+  readonly open: boolean
   /** How many subscriptions are open now, over SSE and WebSocket. */
   readonly liveSubscriptions: number
   /** The operations of the API as a given principal, without HTTP. Call `start` or `listen` first. */
@@ -81,14 +85,13 @@ export type Server = AsyncDisposable & {
  * console.log(`GraphQL at ${url}/graphql`)
  */
 export function createServer(options: ServerOptions): Server {
-  const { database = defaultDatabaseUrl, authenticate, logger: log = createLog('info') } = options
+  const { database = defaultDatabaseUrl, logger: log = createLog('info') } = options
   const agents = agentsByName(options.agents)
   const offered = new Set(options.agents.map(({ name }) => name))
   const { graceMs, ...settings } = settingsOf(options)
   checkDatabase(database)
 
-  const open = authenticate === undefined
-  const identify = identifyWith(authenticate)
+  const accessSettings = accessOf(options)
   const live = createLiveSubscriptions()
   const activity = createActivity()
   const endWaits = new AbortController()
@@ -96,6 +99,7 @@ export function createServer(options: ServerOptions): Server {
   const httpServers: HttpServer[] = []
   let loopbackOnly = false
   let engine: Engine | undefined
+  let access: Access | undefined
   let starting: Promise<void> | undefined
   let closing: Promise<void> | undefined
 
@@ -104,6 +108,13 @@ export function createServer(options: ServerOptions): Server {
     if (engine === undefined) throw new CountersignError('STORE_UNAVAILABLE', 'Call `await server.start()` first.')
     return engine
   }
+  const presentAccess = (): Access => {
+    if (access === undefined) throw new CountersignError('STORE_UNAVAILABLE', 'Call `await server.start()` first.')
+    return access
+  }
+  const isOpen = () => access?.isOpen ?? false
+  const signIn = signInWith((token, request) => presentAccess().identify(token, request), log)
+  const watch: Watch = (identity, onOver) => presentAccess().watch(identity, onOver)
   const readiness = async () => refusal() ?? (await storeRefusal(present()))
   const as =
     <Input extends unknown[], Result>(
@@ -116,8 +127,9 @@ export function createServer(options: ServerOptions): Server {
   const maxBody = 2 * Math.max(settings.limits.message, settings.limits.result) + settings.limits.arguments
 
   const pipeline = createPipeline({
-    identify,
-    open,
+    signIn,
+    watch,
+    isOpen,
     engine: present,
     readiness,
     refusal,
@@ -126,18 +138,20 @@ export function createServer(options: ServerOptions): Server {
     maxBody,
     log,
   })
-  const webSockets = createWebSockets({ pipeline, identify, open, refusal, activity, maxMessage: maxBody, log })
+  const webSockets = createWebSockets({ pipeline, signIn, watch, isOpen, refusal, activity, maxMessage: maxBody, log })
 
   const begin = once(async () => {
     await using opened = new AsyncDisposableStack()
     const store = opened.use(await openStore(database))
+    const entry = opened.use(await openAccess(accessSettings, store, log))
     const hub = opened.use(createHub(store, endWaits.signal))
     const worker = createWorker({ store, hub, agents, offered, settings, log })
     // Less than what `shutDown` waits for, so that the database is closed as well.
     opened.defer(() => worker.stop(graceMs * 0.4))
     await worker.start()
     resources.use(opened.move())
-    engine = { store, hub, worker, agents, offered, settings, log }
+    access = entry
+    engine = { store, hub, worker, agents, offered, settings: withAccess(settings, entry), log }
     log.info({ database: store.description, agents: [...offered] }, 'started')
   })
 
@@ -149,8 +163,9 @@ export function createServer(options: ServerOptions): Server {
       await starting
     },
     async listen({ port = 4000, host = '127.0.0.1' } = {}) {
-      if (open && !isLoopback(host)) throw openBeyondLoopback(host)
       await server.start()
+      const open = isOpen()
+      if (open && !isLoopback(host)) throw openBeyondLoopback(host)
       const http = createHttpServer({ shouldUpgradeCallback: wantsWebSocket }, (request, response) => {
         if (!hasUrl(request)) return void response.writeHead(400, { connection: 'close' }).end()
         void activity.track(Promise.resolve(pipeline(request, response)))
@@ -175,6 +190,9 @@ export function createServer(options: ServerOptions): Server {
       return closing
     },
     [Symbol.asyncDispose]: () => server.close(),
+    get open() {
+      return isOpen()
+    },
     get liveSubscriptions() {
       return live.size
     },
@@ -209,8 +227,16 @@ const hasUrl = ({ headers, url }: IncomingMessage) => URL.canParse(`http://${hea
 const openBeyondLoopback = (host: string) =>
   new CountersignError(
     'INVALID_CONFIGURATION',
-    `Without authentication the server listens on loopback only, and ${host} is not: give 'authenticate', or listen on 127.0.0.1.`,
+    `Without authentication the server listens on loopback only, and ${host} is not. Make an API key (\`countersign keys create\`), set up JWTs, give 'authenticate', or listen on 127.0.0.1.`,
   )
+
+/** While everyone is one principal, nobody else could decide what it requested. */
+const withAccess = (settings: Settings, access: Access): Settings => ({
+  ...settings,
+  get allowSelfApproval() {
+    return access.isOpen || settings.allowSelfApproval
+  },
+})
 
 /** Runs once, whoever comes while it runs waits for the same; a failure may be tried again. */
 function once(work: () => Promise<void>): () => Promise<void> {

@@ -24,8 +24,7 @@ export function operations(
     { query, operationName, variables }: SubscribePayload,
     requestId: string,
   ) => {
-    // When the token ends, the socket is closed as a whole: see onConnect.
-    const engine = pipeline.getEnveloped({ identity: identity && { ...identity, expiresAt: null }, requestId } as never)
+    const engine = pipeline.getEnveloped({ identity, requestId, onSocket: true } as never)
     const document = engine.parse(query)
     const errors = engine.validate(engine.schema, document)
     if (errors.length > 0) return errors as readonly GraphQLError[]

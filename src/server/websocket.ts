@@ -3,9 +3,13 @@ import type { Duplex } from 'node:stream'
 import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
-import { bearerToken, type Identify, type Identity } from '../access/authenticate.ts'
+import type { Identity } from '../access/authenticate.ts'
+import type { Watch } from '../access/watch.ts'
+import { isUnavailable } from '../errors.ts'
 import type { Activity } from './activity.ts'
 import type { Pipeline } from './pipeline.ts'
+import { requestIdOf } from './request-id.ts'
+import type { SignIn } from './sign-in.ts'
 import { refusalOf, refuse, toRequest } from './upgrade.ts'
 import { operations } from './websocket-operations.ts'
 
@@ -22,8 +26,9 @@ export type WebSockets = {
 
 export type WebSocketParts = {
   readonly pipeline: Pipeline
-  readonly identify: Identify
-  readonly open: boolean
+  readonly signIn: SignIn
+  readonly watch: Watch
+  readonly isOpen: () => boolean
   readonly refusal: () => string | null
   readonly activity: Activity
   /** Of one message, in bytes. */
@@ -31,14 +36,21 @@ export type WebSocketParts = {
   readonly log: Logger
 }
 
-type Extra = { readonly socket: WebSocket; readonly request: Request; identity?: Identity; expiry?: NodeJS.Timeout }
+type Extra = {
+  readonly socket: WebSocket
+  readonly request: Request
+  readonly address: string | null
+  identity?: Identity
+  watched?: Disposable
+}
 export type SocketOptions = ServerOptions<Record<string, unknown>, Extra>
 
 /** GraphQL over WebSocket: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md, sub-protocol graphql-transport-ws only. */
 export function createWebSockets({
   pipeline,
-  identify,
-  open,
+  signIn,
+  watch,
+  isOpen,
   refusal,
   activity,
   maxMessage,
@@ -50,13 +62,13 @@ export function createWebSockets({
     handleProtocols: (offered) => handleProtocols(offered),
   })
   const protocol = makeServer<Record<string, unknown>, Extra>({
-    ...authenticated(identify, log),
+    ...authenticated(signIn, watch, log),
     ...operations(pipeline, refusal, log),
   })
   const heartbeat = setInterval(() => beat(sockets.clients), pingEvery).unref()
 
   sockets.on('connection', (socket: WebSocket, upgrade: IncomingMessage) => {
-    const extra: Extra = { socket, request: toRequest(upgrade) }
+    const extra: Extra = { socket, request: toRequest(upgrade), address: upgrade.socket.remoteAddress ?? null }
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -75,14 +87,14 @@ export function createWebSockets({
     )
     socket.on('error', (error) => log.debug({ err: error }, 'WebSocket error'))
     socket.on('close', (code, reason) => {
-      clearTimeout(extra.expiry)
+      extra.watched?.[Symbol.dispose]()
       closed(code, String(reason)).catch((error) => log.error({ err: error }, 'A subscription could not be ended'))
     })
   })
 
   return {
     handleUpgrade(upgrade, socket, head) {
-      const refused = refusalOf(upgrade, open, refusal)
+      const refused = refusalOf(upgrade, isOpen(), refusal)
       if (refused !== null) return refuse(socket, refused)
       sockets.handleUpgrade(upgrade, socket, head, (ws) => sockets.emit('connection', ws, upgrade))
     },
@@ -102,30 +114,35 @@ export function createWebSockets({
   }
 }
 
-function authenticated(identify: Identify, log: Logger): Pick<SocketOptions, 'onConnect'> {
+function authenticated(signIn: SignIn, watch: Watch, log: Logger): Pick<SocketOptions, 'onConnect'> {
   return {
     async onConnect({ connectionParams, extra }) {
+      const { socket, request, address } = extra
+      const requestId = requestIdOf(request)
       try {
         const { authorization, Authorization } = connectionParams ?? {}
-        const identity = await identify(bearerToken(authorization ?? Authorization), extra.request)
-        if (identity === null) return false
+        const identity = await signIn({ authorization: authorization ?? Authorization, request, address, requestId })
+        // Whoever is gone meanwhile is not watched any more.
+        if (identity === null || socket.readyState !== WebSocket.OPEN) return false
         extra.identity = identity
-        const left = identity.expiresAt === null ? null : identity.expiresAt - Date.now()
-        if (left !== null && left < 2 ** 31) {
-          extra.expiry = setTimeout(
-            () => extra.socket.close(CloseCode.Forbidden, 'Your token has expired'),
-            left,
-          ).unref()
-        }
+        extra.watched = watch(identity, (why) => socket.close(CloseCode.Forbidden, why))
       } catch (error) {
-        log.error({ err: error }, 'Authentication failed to answer')
-        extra.socket.close(CloseCode.InternalServerError, 'Internal server error')
+        if (isUnavailable(error)) {
+          // Clients try again after this, and not after 4500.
+          socket.close(tryAgainLater, 'Who you are cannot be found out now')
+          return false
+        }
+        log.error({ err: error, requestId }, 'Authentication failed to answer')
+        socket.close(CloseCode.InternalServerError, 'Internal server error')
         return false
       }
       return true
     },
   }
 }
+
+/** https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number */
+const tryAgainLater = 1013
 
 /** Resolves when the client may be sent more: at once, or when it has taken what it was sent. */
 function send(socket: WebSocket, text: string): Promise<void> {

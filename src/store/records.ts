@@ -1,4 +1,4 @@
-import type { ApprovalId, CallId, PrincipalId, RunId } from '../ids.ts'
+import type { ApprovalId, CallId, KeyId, PrincipalId, RunId } from '../ids.ts'
 import type { JsonText } from '../json.ts'
 
 // What is kept, as both stores keep it. Times are milliseconds since 1970 (UTC), by the store's clock.
@@ -148,3 +148,25 @@ export type ApprovalRecord = {
 }
 
 export type PrincipalRecord = { readonly tenant: string; readonly id: PrincipalId; readonly name: string | null }
+
+export const roles = ['REQUESTER', 'APPROVER', 'AUDITOR', 'ADMIN'] as const
+export type Role = (typeof roles)[number]
+
+/** An API key, by which a program or a person is known. The key itself is not kept, and does not follow from what is. */
+export type KeyRecord = {
+  readonly id: KeyId
+  readonly tenant: string
+  /** Whom it makes its bearer. */
+  readonly principal: PrincipalId
+  readonly name: string
+  readonly roles: readonly Role[]
+  /** SHA-256 of the whole key, in hex. It has 256 random bits: there is nothing that a slow hash would protect. */
+  readonly hash: string
+  readonly createdAt: number
+  /** Null for one that was made by the command line. */
+  readonly createdBy: PrincipalId | null
+  readonly expiresAt: number | null
+  readonly revokedAt: number | null
+  /** To within a minute. */
+  readonly lastUsedAt: number | null
+}

@@ -1,4 +1,4 @@
-import type { ApprovalId, PrincipalId, RunId } from '../ids.ts'
+import type { ApprovalId, KeyId, PrincipalId, RunId } from '../ids.ts'
 import type {
   ApprovalRecord,
   ApprovalStatus,
@@ -6,6 +6,7 @@ import type {
   CancelRequest,
   EntryRecord,
   HistoryRef,
+  KeyRecord,
   PauseKind,
   PrincipalRecord,
   Resolution,
@@ -31,6 +32,7 @@ export interface Store extends AsyncDisposable {
   readonly journal: JournalStore
   readonly approvals: ApprovalStore
   readonly principals: PrincipalStore
+  readonly keys: KeyStore
   /** Tells of every committed change from now on, also of other processes'. What `sink` throws is not caught. */
   changes(sink: (news: News) => void): Disposable
   /** Resolves when the database answers. */
@@ -140,6 +142,23 @@ export interface PrincipalStore {
   put(principal: PrincipalRecord): Promise<void>
   getMany(tenant: string, ids: readonly PrincipalId[]): Promise<PrincipalRecord[]>
 }
+
+/** API keys. They are no news: whoever believes one looks again every few seconds. */
+export interface KeyStore {
+  /** Keeps a new key; STORE_CONFLICT when there is one of its id. */
+  put(key: KeyRecord): Promise<void>
+  /** In no particular order; ids that are not there are left out. */
+  getMany(ids: readonly KeyId[]): Promise<KeyRecord[]>
+  /** At most `limit` keys of all tenants, the oldest first; those after `after`, when it is given. */
+  list(limit: number, after?: Pick<KeyRecord, 'createdAt' | 'id'>): Promise<KeyRecord[]>
+  /** Sets `revokedAt`, if it is not set, and gives the key as it then stands; null when there is none. */
+  revoke(id: KeyId, at: number): Promise<KeyRecord | null>
+  /** Sets `lastUsedAt`, unless it is later. Unknown ids are passed over. */
+  touch(id: KeyId, at: number): Promise<void>
+}
+
+/** What the command line opens of a store to see to keys, also while a server holds the database. */
+export type KeyDatabase = AsyncDisposable & Pick<Store, 'description' | 'now' | 'keys'>
 
 /**
  * A keyset page. `after`/`before` are the sort keys of a record; `backward` takes the page's records from the end (they still come in order).

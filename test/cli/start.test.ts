@@ -60,29 +60,39 @@ test('bad environment variables: all together, one clear line each, exit 1, and 
   await failsWith(
     {
       PORT: '99999',
-      HOST: '0.0.0.0',
       LOG_LEVEL: 'loud',
       OPENAI_BASE_URL: 'sk-secret',
       ALLOW_SELF_APPROVAL: 'perhaps',
       LEASE_MS: '1',
       MAX_MESSAGE_BYTES: 'x',
-      JWKS_URL: 'https://idp.example',
+      API_KEYS: 'perhaps',
+      JWKS_URL: 'http://idp.example/sk-secret',
+      JWT_ALGORITHMS: 'RS256,HS256',
+      JWT_ROLE_NAMES: 'boss',
       DATABASE_URL: 'mongodb://user:sk-secret@host',
     },
     /PORT: must be a port/,
-    /HOST: must be loopback.*without authentication/,
     /LOG_LEVEL: must be one of fatal, error/,
     /OPENAI_BASE_URL: must be a URL/,
     /ALLOW_SELF_APPROVAL: must be true or false/,
     /MAX_MESSAGE_BYTES: must be a number of bytes/,
     /LEASE_MS: must be a number of milliseconds/,
-    /JWKS_URL: authentication by JWT is not in this version/,
+    /API_KEYS: must be true or false/,
+    /JWKS_URL: must be a URL that begins with https/,
+    /JWT_ISSUER: must be set: key set, issuer and audience are needed together/,
+    /JWT_AUDIENCE: must be set/,
+    /JWT_ALGORITHMS: must be some of RS256/,
+    /JWT_ROLE_NAMES: must give one of REQUESTER/,
     /DATABASE_URL: the MongoDB URL names no database/,
   )
   const { stderr } = await runCli(['start'], {
     env: { DATABASE_URL: 'mongodb://user:sk-secret@host', OPENAI_BASE_URL: 'sk-secret' },
   })
   expect(stderr).not.toContain('sk-secret')
+})
+
+test('an address beyond this machine while nobody has to sign in: one clear line that says how, exit 1', async () => {
+  await failsWith({ HOST: '0.0.0.0', DEMO_DATABASE: ':memory:' }, /^countersign: .*0\.0\.0\.0 is not.*keys create/)
 })
 
 test('in production the database has to be named', async () => {

@@ -20,7 +20,7 @@ test('without authentication everyone is the local admin and may decide what the
 })
 
 test('without authentication no address but loopback is listened on', async () => {
-  const server = createServer({ logger, agents, database: ':memory:' })
+  await using server = createServer({ logger, agents, database: ':memory:' })
   await expect(server.listen({ port: 0, host: '0.0.0.0' })).rejects.toMatchObject({
     code: 'INVALID_CONFIGURATION',
     message: expect.stringContaining('0.0.0.0'),

@@ -6,9 +6,12 @@ import { scriptedModel } from '../../src/agents/scripted-model.ts'
 import { createLog } from '../../src/server/log.ts'
 import { createServer } from '../../src/server/server.ts'
 import { agents } from '../support/echo-agents.ts'
+import { testPrincipals } from '../support/principals.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 const logger = createLog('silent')
+
+const jwt = { jwksUrl: 'https://idp.example/jwks.json', issuer: 'https://idp.example/', audience: 'countersign' }
 
 const named = (name: string) => defineAgent({ name, model: scriptedModel([]) })
 
@@ -29,6 +32,23 @@ test.each([
     /cannot be read/,
   ],
   ['a lease of 0 ms', { agents, leaseMs: 0 }, 'INVALID_CONFIGURATION', /leaseMs/],
+  ['an authenticate and JWTs', { agents, authenticate: testPrincipals, jwt }, 'INVALID_CONFIGURATION', /'jwt'/],
+  [
+    'an authenticate and keys',
+    { agents, authenticate: testPrincipals, apiKeys: true },
+    'INVALID_CONFIGURATION',
+    /'apiKeys'/,
+  ],
+  ['a key set over http', { agents, jwt: { ...jwt, jwksUrl: 'http://a.example' } }, 'INVALID_CONFIGURATION', /https/],
+  ['a file as key set', { agents, jwt: { ...jwt, jwksUrl: 'file:///keys' } }, 'INVALID_CONFIGURATION', /https/],
+  ['JWTs of anybody', { agents, jwt: { ...jwt, issuer: '' } }, 'INVALID_CONFIGURATION', /jwt\.issuer/],
+  ['JWTs for nobody', { agents, jwt: { ...jwt, audience: [] } }, 'INVALID_CONFIGURATION', /jwt\.audience/],
+  [
+    'a shared secret’s signature',
+    { agents, jwt: { ...jwt, algorithms: ['HS256' as 'RS256'] } },
+    'INVALID_CONFIGURATION',
+    /jwt\.algorithms/,
+  ],
   ['a limit that is none', { agents, limits: { message: -1 } }, 'INVALID_CONFIGURATION', /limits\.message/],
 ])('D6, and the same for options: %s throws when the server is created', (_, options, code, message) => {
   const create = () => createServer({ logger, ...options })

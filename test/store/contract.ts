@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { approvalContract } from './contract-approvals.ts'
 import { feedContract } from './contract-feed.ts'
+import { keyContract } from './contract-keys.ts'
 import { listContract } from './contract-lists.ts'
 import { runContract } from './contract-runs.ts'
 import { startContract } from './contract-starts.ts'
@@ -18,6 +19,7 @@ export function storeContract(name: string, makeStore: MakeStore): void {
     describe('steps that concern other runs', () => startContract(makeStore))
     describe('approvals', () => approvalContract(makeStore))
     describe('lists', () => listContract(makeStore))
+    describe('keys', () => keyContract(makeStore))
     describe('the feed and the rest', () => feedContract(makeStore))
   })
 }

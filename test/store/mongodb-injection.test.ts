@@ -9,7 +9,7 @@ import { agents } from '../support/echo-agents.ts'
 import { mongoDatabase, mongodbIsOff } from '../support/mongodb-database.ts'
 import { principalOf } from '../support/principals.ts'
 import { type TestServer, testServer } from '../support/test-server.ts'
-import { anEntry, aResolution, aRun, aStep, lease } from './records.ts'
+import { aKey, anEntry, aResolution, aRun, aStep, lease } from './records.ts'
 
 // What comes with a request is compared with, and never obeyed: it is refused, or looked for as it is and not found.
 
@@ -20,13 +20,14 @@ let db: Db
 let runId: string
 let approvalId: string
 let before: unknown
+const key = aKey()
 
 // biome-ignore lint/suspicious/noExplicitAny: what a program without types may pass.
 type Anything = any
 
 const contents = async () =>
   Promise.all(
-    ['runs', 'journal', 'approvals', 'sessions', 'principals'].map((name) =>
+    ['runs', 'journal', 'approvals', 'sessions', 'principals', 'keys'].map((name) =>
       db.collection(name).find().sort({ _id: 1 }).toArray(),
     ),
   )
@@ -37,6 +38,7 @@ beforeAll(async () => {
   api = opened.use(await testServer({ agents, database: url }))
   store = opened.use(await openMongoStore({ url }))
   db = opened.use(new MongoClient(url)).db()
+  await store.keys.put(key)
   const start = `mutation ($input: StartRunInput!) {
     startRun(input: $input) { ... on StartRunSuccess { run { id approvals { edges { node { id } } } } } }
   }`
@@ -194,6 +196,9 @@ describe.skipIf(mongodbIsOff())('is never obeyed:', () => {
         revision: () => store.approvals.decide(approvalId as never, 'default', { revision: make('1') }, aResolution()),
         names: () => store.principals.getMany(tenant, [make('prn_requester-1')]),
         'a name': () => store.principals.getMany('default', [make('prn_requester-1')]),
+        keys: () => store.keys.getMany([make(key.id), make(key.id)]),
+        revoke: () => store.keys.revoke(make(key.id), 2_000),
+        touch: () => store.keys.touch(make(key.id), 2_000).then(() => null),
         'runs tenant': () => store.runs.list({ visible: { tenant } }, 'NEWEST_FIRST', page),
         'runs requester': () =>
           store.runs.list({ visible: { ...visible, requestedBy: make('x') } }, 'NEWEST_FIRST', page),

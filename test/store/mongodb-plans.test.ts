@@ -4,7 +4,7 @@ import { openMongoStore } from '../../src/store/mongodb/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { mongoDatabase, mongodbIsOff } from '../support/mongodb-database.ts'
 import { approvalFilters, approvalOrders, pages, runFilters, runOrders } from './asked-lists.ts'
-import { alice, aResolution, aStep, claimed, completed, lease, paused, running } from './records.ts'
+import { aKey, alice, aResolution, aStep, claimed, completed, lease, paused, running } from './records.ts'
 
 // Every query that the store sends is served by an index. What is explained are the commands as they were sent.
 
@@ -179,6 +179,16 @@ describe.skipIf(mongodbIsOff())('served by an index, in its order:', () => {
     await areServedByIndexes('approvals by id', () => store.approvals.getMany(ids))
     await areServedByIndexes('names', () => store.principals.getMany('acme', [alice]))
     await areServedByIndexes('writing a name', () => store.principals.put({ tenant: 'acme', id: alice, name: 'A' }))
+  })
+
+  test('keys, by id and page by page', async () => {
+    const key = aKey()
+    await store.keys.put(key)
+    await areServedByIndexes('keys by id', () => store.keys.getMany([key.id]))
+    await areServedByIndexes('a first page of keys', () => store.keys.list(2))
+    await areServedByIndexes('a later page of keys', () => store.keys.list(2, key))
+    await areServedByIndexes('the use of a key', () => store.keys.touch(key.id, 2_000))
+    await areServedByIndexes('the end of a key', () => store.keys.revoke(key.id, 2_000))
   })
 
   test('every write', async () => {

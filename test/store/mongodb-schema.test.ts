@@ -1,13 +1,13 @@
 import { type CollectionInfo, type Db, MongoClient } from 'mongodb'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { collectionsOf, fromApproval, fromRun } from '../../src/store/mongodb/documents.ts'
+import { collectionsOf, fromApproval, fromKey, fromRun } from '../../src/store/mongodb/documents.ts'
 import { indexes } from '../../src/store/mongodb/indexes.ts'
 import { prepareSchema } from '../../src/store/mongodb/schema.ts'
 import { openMongoStore } from '../../src/store/mongodb/store.ts'
 import type { News } from '../../src/store/store.ts'
 import { mongoDatabase, mongodbIsOff } from '../support/mongodb-database.ts'
 import { runCli } from '../support/spawn-server.ts'
-import { alice, anApproval, anEntry, aResolution, aRun, claimed, lease, paused, started } from './records.ts'
+import { aKey, alice, anApproval, anEntry, aResolution, aRun, claimed, lease, paused, started } from './records.ts'
 
 /** A database of the test's own, as anybody sees it. */
 function openDatabase(): { readonly url: string; readonly db: Db } {
@@ -38,7 +38,15 @@ describe.skipIf(mongodbIsOff())('the collections', () => {
     const { db } = openDatabase()
     await prepareSchema(db, '')
     const shape = await shapeOf(db)
-    expect(Object.keys(shape).sort()).toEqual(['approvals', 'countersign', 'journal', 'principals', 'runs', 'sessions'])
+    expect(Object.keys(shape).sort()).toEqual([
+      'approvals',
+      'countersign',
+      'journal',
+      'keys',
+      'principals',
+      'runs',
+      'sessions',
+    ])
     for (const [name, declared] of Object.entries(indexes)) {
       expect(shape[name]?.options).toMatchObject({ validationLevel: 'moderate', validator: { $jsonSchema: {} } })
       const wanted = [{ name: '_id_', key: { _id: 1 } }, ...declared].sort(byName)
@@ -97,7 +105,7 @@ describe.skipIf(mongodbIsOff())('the collections', () => {
   test('refuse documents that are broken, whoever writes them', async () => {
     const { db } = openDatabase()
     await prepareSchema(db, '')
-    const { runs, journal, approvals, sessions, principals } = collectionsOf(db, '')
+    const { runs, journal, approvals, sessions, principals, keys } = collectionsOf(db, '')
     const run = fromRun(aRun(), null)
     const approval = fromApproval(anApproval(aRun()))
     const broken: [() => Promise<unknown>, string][] = [
@@ -117,6 +125,10 @@ describe.skipIf(mongodbIsOff())('the collections', () => {
       [() => approvals.insertOne({ ...approval, history: [] }), 'history'],
       [() => sessions.insertOne({ _id: 's' } as never), 'owner'],
       [() => principals.insertOne({ _id: 'alice', tenant: 'acme', id: alice, name: 5 as never }), 'name'],
+      [() => keys.insertOne({ ...fromKey(aKey()), hash: 'ck_secret' }), 'hash'],
+      [() => keys.insertOne({ ...fromKey(aKey()), roles: [] }), 'roles'],
+      [() => keys.insertOne({ ...fromKey(aKey()), roles: ['ROOT' as never] }), 'roles'],
+      [() => keys.insertOne({ ...fromKey(aKey()), revokedAt: 5 as never }), 'revokedAt'],
     ]
     for (const [write, field] of broken) await expect(write(), field).rejects.toEqual(failedValidation)
     await runs.insertOne(run)
@@ -154,6 +166,7 @@ test.skipIf(mongodbIsOff())(
     const { run, ids } = await paused(a, { sessionId: 's' })
     await a.approvals.decide(ids[0] as never, 'acme', {}, aResolution())
     await a.principals.put({ tenant: 'acme', id: alice, name: 'Alice' })
+    await a.keys.put(aKey())
     for (const other of [plain, ab]) {
       expect(await other.runs.get(run.id)).toBeNull()
       expect(await other.runs.list({ visible: { tenant: 'acme' } }, 'NEWEST_FIRST', { limit: 10 })).toEqual([])
@@ -163,6 +176,7 @@ test.skipIf(mongodbIsOff())(
       expect(await other.runs.history('acme', 's', alice, 10)).toEqual([])
       expect(await other.journal.read(run.id, 0, 10)).toEqual([])
       expect(await other.principals.getMany('acme', [alice])).toEqual([])
+      expect(await other.keys.list(10)).toEqual([])
       // The same id and the same session are free here.
       expect(await other.runs.create({ ...run, requestedBy: 'prn_z' as never }, anEntry(run, run.seq))).toMatchObject({
         outcome: 'created',
@@ -179,7 +193,7 @@ test.skipIf(mongodbIsOff())(
     expect(idsOf(heard[1])).toEqual(new Set([run.id, ...ids, last[1]?.id]))
     expect(idsOf(heard[2])).toEqual(new Set([run.id, last[2]?.id]))
     expect(heard[0]?.some(({ kind }) => kind === 'approval')).toBe(false)
-    expect((await db.listCollections({}, { nameOnly: true }).toArray()).length).toBe(18)
+    expect((await db.listCollections({}, { nameOnly: true }).toArray()).length).toBe(21)
     expect(await claimed(plain)).toMatchObject({ fence: 1 })
   },
 )

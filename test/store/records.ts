@@ -1,6 +1,6 @@
-import { type ApprovalId, approvalIdOf, callId, newRunId, type PrincipalId } from '../../src/ids.ts'
+import { type ApprovalId, approvalIdOf, callId, newKeyId, newRunId, type PrincipalId } from '../../src/ids.ts'
 import { toJsonText } from '../../src/json.ts'
-import type { ApprovalRecord, EntryRecord, Resolution, RunHead, RunRecord } from '../../src/store/records.ts'
+import type { ApprovalRecord, EntryRecord, KeyRecord, Resolution, RunHead, RunRecord } from '../../src/store/records.ts'
 import type { Step, Store } from '../../src/store/store.ts'
 
 // Records to write in tests; what a test is about is given, the rest is filled in.
@@ -142,4 +142,22 @@ export async function paused(
   const after = await store.runs.step(aStep(taken, { head, propose, release: { signals: taken.signals, due: null } }))
   if (after === null) throw new Error('the pause was not written')
   return { run: after, ids: propose.map(({ id }) => id) }
+}
+
+export function aKey(given: Partial<KeyRecord> = {}): KeyRecord {
+  const id = given.id ?? newKeyId()
+  return {
+    id,
+    tenant: 'acme',
+    principal: `prn_${id}` as PrincipalId,
+    name: 'nightly import',
+    roles: ['REQUESTER', 'APPROVER'],
+    hash: '0123456789abcdef'.repeat(4),
+    createdAt: 1_000,
+    createdBy: null,
+    expiresAt: null,
+    revokedAt: null,
+    lastUsedAt: null,
+    ...given,
+  }
 }

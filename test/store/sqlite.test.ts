@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
-import { openSqliteStore, sqliteStore } from '../../src/store/sqlite/store.ts'
+import { openSqliteKeys, openSqliteStore, sqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { storeContract } from './contract.ts'
-import { anApproval, anEntry, aResolution, aRun, aStep, claimed, paused, started } from './records.ts'
+import { aKey, anApproval, anEntry, aResolution, aRun, aStep, claimed, paused, started } from './records.ts'
 
 storeContract('SQLite in memory', () => openSqliteStore({ path: ':memory:' }))
 storeContract('SQLite in a file', async () => openSqliteStore({ path: newPath(), prefix: 'countersign_' }))
@@ -182,6 +182,35 @@ describe('the file', () => {
     await using store = await openSqliteStore({ path })
     const filter = { visible: { tenant: 'acme' }, agentName: ['support'] }
     expect(await store.runs.list(filter, 'NEWEST_FIRST', { limit: 5 })).toEqual([run])
+  })
+
+  test('a database that was made before there were keys gets their table, and is of the same format', async () => {
+    const path = newPath()
+    await (await openSqliteStore({ path }))[Symbol.asyncDispose]()
+    using earlier = new DatabaseSync(path)
+    earlier.exec('DROP TABLE keys')
+    await using store = await openSqliteStore({ path })
+    expect(await store.keys.list(1)).toEqual([])
+    expect(earlier.prepare('SELECT version FROM countersign').get()).toEqual({ version: 1 })
+  })
+
+  test('keys are seen to while a server holds the file, whose tables are left as they are, or before there is one', async () => {
+    const path = newPath()
+    const key = aKey()
+    {
+      await using keys = await openSqliteKeys({ path })
+      await keys.keys.put(key)
+    }
+    await using store = await openSqliteStore({ path })
+    expect(await store.keys.list(2)).toEqual([key])
+    using other = new DatabaseSync(path)
+    other.exec('DROP INDEX runs_agent')
+    await using keys = await openSqliteKeys({ path })
+    expect(other.prepare(`SELECT 1 FROM sqlite_schema WHERE name = 'runs_agent'`).get()).toBeUndefined()
+    await keys.keys.revoke(key.id, 2_000)
+    expect(await store.keys.getMany([key.id])).toEqual([{ ...key, revokedAt: 2_000 }])
+    await store.keys.touch(key.id, 3_000)
+    expect(await keys.keys.list(2)).toEqual([{ ...key, revokedAt: 2_000, lastUsedAt: 3_000 }])
   })
 
   test('a missing directory, a directory and a prefix that is no name are told in one line', async () => {

@@ -1,12 +1,13 @@
 import type { Binary, Collection, Db } from 'mongodb'
 import { CountersignError } from '../../errors.ts'
-import type { ApprovalId, PrincipalId, RunId } from '../../ids.ts'
+import type { ApprovalId, KeyId, PrincipalId, RunId } from '../../ids.ts'
 import type { Field } from '../filters.ts'
 import type {
   ApprovalChange,
   ApprovalRecord,
   CancelRequest,
   EntryRecord,
+  KeyRecord,
   PrincipalRecord,
   Resolution,
   RunRecord,
@@ -47,12 +48,17 @@ type Marked = { by?: string }
 type SessionDocument = { _id: string; owner: PrincipalId }
 type PrincipalDocument = { _id: string; tenant: string; id: PrincipalId; name: string | null }
 
+export type KeyDocument = Dated<Omit<KeyRecord, 'id'>, 'createdAt' | 'expiresAt' | 'revokedAt' | 'lastUsedAt'> & {
+  _id: KeyId
+}
+
 export type Collections = {
   readonly runs: Collection<RunDocument>
   readonly journal: Collection<EntryRecord>
   readonly approvals: Collection<ApprovalDocument>
   readonly sessions: Collection<SessionDocument>
   readonly principals: Collection<PrincipalDocument>
+  readonly keys: Collection<KeyDocument>
 }
 
 export const collectionsOf = (db: Db, prefix: string): Collections => ({
@@ -61,6 +67,7 @@ export const collectionsOf = (db: Db, prefix: string): Collections => ({
   approvals: db.collection(`${prefix}approvals`),
   sessions: db.collection(`${prefix}sessions`),
   principals: db.collection(`${prefix}principals`),
+  keys: db.collection(`${prefix}keys`),
 })
 
 /** The format of runs and approvals that this program reads and writes; documents of another are left alone. */
@@ -168,6 +175,24 @@ export function toApproval({ _id, order: _, by: __, ...approval }: ApprovalDocum
 export const idIn = (tenant: string, id: string): string => JSON.stringify([tenant, id])
 
 export const toPrincipal = ({ tenant, id, name }: PrincipalDocument): PrincipalRecord => ({ tenant, id, name })
+
+export const fromKey = ({ id, ...key }: KeyRecord): KeyDocument => ({
+  _id: id,
+  ...key,
+  createdAt: toDate(key.createdAt),
+  expiresAt: toDate(key.expiresAt),
+  revokedAt: toDate(key.revokedAt),
+  lastUsedAt: toDate(key.lastUsedAt),
+})
+
+export const toKey = ({ _id, ...key }: KeyDocument): KeyRecord => ({
+  id: _id,
+  ...key,
+  createdAt: fromDate(key.createdAt),
+  expiresAt: fromDate(key.expiresAt),
+  revokedAt: fromDate(key.revokedAt),
+  lastUsedAt: fromDate(key.lastUsedAt),
+})
 
 /** @throws CountersignError UNSUPPORTED_VERSION for a document of another format, before anything of it is read or changed. */
 export function refuseOtherVersion(found: unknown, id: string): void {

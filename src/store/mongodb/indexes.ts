@@ -23,6 +23,7 @@ export const indexes: Readonly<Record<keyof Collections, readonly IndexDescripti
   ],
   sessions: [],
   principals: [],
+  keys: [{ name: 'keys_created', key: { createdAt: 1, _id: 1 } }],
 }
 
 function listIndex({ name, equal, sort }: ListIndex): IndexDescription {

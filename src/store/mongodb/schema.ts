@@ -1,6 +1,6 @@
 import type { Collection, Db, Document, IndexDescription } from 'mongodb'
 import { CountersignError } from '../../errors.ts'
-import { approvalStatuses, runStatuses } from '../records.ts'
+import { approvalStatuses, roles, runStatuses } from '../records.ts'
 import { type Collections, v } from './documents.ts'
 import { codeOf, namespaceExists } from './errors.ts'
 import { indexes } from './indexes.ts'
@@ -131,4 +131,17 @@ const validators: Readonly<Record<keyof Collections, Document>> = {
   }),
   sessions: schema({ _id: text, owner: text }),
   principals: schema({ _id: text, tenant: text, id: text, name: textOrNull }),
+  keys: schema({
+    _id: { bsonType: 'string', pattern: '^key_[0-9a-f]{16}$' },
+    tenant: text,
+    principal: text,
+    name: text,
+    roles: { bsonType: 'array', minItems: 1, items: { enum: [...roles] } },
+    hash: { bsonType: 'string', pattern: '^[0-9a-f]{64}$' },
+    createdAt: date,
+    createdBy: textOrNull,
+    expiresAt: dateOrNull,
+    revokedAt: dateOrNull,
+    lastUsedAt: dateOrNull,
+  }),
 }

@@ -10,6 +10,7 @@ import { connect, openingError } from './connect.ts'
 import { collectionsOf, idIn, plain, toApproval, toPrincipal, toRun } from './documents.ts'
 import { closedError, storeError } from './errors.ts'
 import { openFeed } from './feed.ts'
+import { keyStore } from './keys.ts'
 import { leaseSessions } from './lease-sessions.ts'
 import { countUpTo, readPage } from './lists.ts'
 import type { Mongo } from './mongo.ts'
@@ -143,6 +144,7 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
           return (await principals.find({ _id: { $in: keys } }).toArray()).map(toPrincipal)
         }),
     },
+    keys: keyStore(collections, ask),
     changes(sink) {
       if (closing) throw closedError()
       return announce.listen(sink)

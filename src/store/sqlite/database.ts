@@ -28,20 +28,21 @@ export type Sql = {
 /**
  * Opens the database at `path` (`:memory:` for none), makes its tables when there are none, and holds it for this process.
  *
+ * @param options.hold Whether to hold it; who does not leaves runs and approvals alone.
  * @throws CountersignError STORE_IN_USE, STORE_UNAVAILABLE (cannot be opened or written, is something else) or UNSUPPORTED_VERSION.
  */
-export function openDatabase(path: string, prefix: string): Database {
+export function openDatabase(path: string, prefix: string, { hold = true } = {}): Database {
   // Behind two names of one file stands one lock.
   const file = path === ':memory:' || !existsSync(path) ? path : realpathSync(path)
   const opened = new DisposableStack()
   try {
     if (path !== ':memory:') {
       refuseOtherFiles(file)
-      opened.use(holdLock(file))
+      if (hold) opened.use(holdLock(file))
     }
     const connection = opened.adopt(new DatabaseSync(file, { timeout: busyTimeoutMs }), (db) => db.close())
     configure(connection, path)
-    prepareSchema(connection, prefix, path)
+    prepareSchema(connection, prefix, path, hold)
     const version = connection.prepare('SELECT sqlite_version() AS version').get()?.version
     const held = opened.move()
     return {

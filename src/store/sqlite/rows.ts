@@ -1,6 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite'
 import type { Field } from '../filters.ts'
-import type { ApprovalRecord, EntryRecord, PrincipalRecord, RunRecord } from '../records.ts'
+import type { ApprovalRecord, EntryRecord, KeyRecord, PrincipalRecord, RunRecord } from '../records.ts'
 
 /** `of` gives what is kept of a record in this column; an object is kept as JSON. */
 export type Column<Rec> = {
@@ -72,6 +72,20 @@ export const approvalColumns: readonly Column<ApprovalRecord>[] = [
   { name: 'input_schema', type: 'TEXT NOT NULL', of: (approval) => approval.inputSchema },
   { name: 'answer_schema', type: 'TEXT NOT NULL', of: (approval) => approval.answerSchema },
   { name: 'path', type: 'TEXT', of: (approval) => approval.path },
+]
+
+export const keyColumns: readonly Column<KeyRecord>[] = [
+  { name: 'id', type: 'TEXT PRIMARY KEY', of: (key) => key.id },
+  { name: 'tenant', type: 'TEXT NOT NULL', of: (key) => key.tenant },
+  { name: 'principal', type: 'TEXT NOT NULL', of: (key) => key.principal },
+  { name: 'name', type: 'TEXT NOT NULL', of: (key) => key.name },
+  { name: 'roles', type: 'TEXT NOT NULL', of: (key) => key.roles },
+  { name: 'hash', type: 'TEXT NOT NULL', of: (key) => key.hash },
+  { name: 'created_at', type: 'INTEGER NOT NULL', of: (key) => key.createdAt },
+  { name: 'created_by', type: 'TEXT', of: (key) => key.createdBy },
+  { name: 'expires_at', type: 'INTEGER', of: (key) => key.expiresAt },
+  { name: 'revoked_at', type: 'INTEGER', of: (key) => key.revokedAt },
+  { name: 'last_used_at', type: 'INTEGER', of: (key) => key.lastUsedAt },
 ]
 
 /** The column that a field is kept in. */
@@ -157,3 +171,20 @@ export function toApproval(row: Row): ApprovalRecord {
 export const toEntry = ([runId, seq, text]: Row) => ({ runId, seq, text }) as EntryRecord
 
 export const toPrincipal = ([tenant, id, name]: Row) => ({ tenant, id, name }) as PrincipalRecord
+
+export function toKey(row: Row): KeyRecord {
+  const [id, tenant, principal, name, roles, hash, createdAt, createdBy, expiresAt, revokedAt, lastUsedAt] = row
+  return {
+    id,
+    tenant,
+    principal,
+    name,
+    roles: fromJson(roles),
+    hash,
+    createdAt,
+    createdBy,
+    expiresAt,
+    revokedAt,
+    lastUsedAt,
+  } as KeyRecord
+}

@@ -1,21 +1,22 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { CountersignError } from '../../errors.ts'
 import { approvalIndexes, type ListIndex, runIndexes } from '../list-indexes.ts'
-import { approvalColumns, type Column, columnOf, runColumns } from './rows.ts'
+import { approvalColumns, type Column, columnOf, keyColumns, runColumns } from './rows.ts'
 
 /** Raised when older programs could no longer read what this one writes. */
 export const schemaVersion = 1
 
-const tableNames = ['runs', 'journal', 'approvals', 'sessions', 'principals'] as const
+const tableNames = ['runs', 'journal', 'approvals', 'sessions', 'principals', 'keys'] as const
 const prefixPattern = /^(?!sqlite_)[a-z_][a-z0-9_]{0,39}$|^$/i
 
 /**
  * Makes the tables and indexes in an empty database, or finds them there.
  *
+ * @param held Whether this process alone works on runs here: otherwise tables that a server uses stay as they are.
  * @throws CountersignError UNSUPPORTED_VERSION for tables of a newer program, STORE_UNAVAILABLE for somebody else's,
  *   INVALID_CONFIGURATION for a prefix that is no name.
  */
-export function prepareSchema(connection: DatabaseSync, prefix: string, path: string): void {
+export function prepareSchema(connection: DatabaseSync, prefix: string, path: string, held: boolean): void {
   if (!prefixPattern.test(prefix)) {
     throw new CountersignError(
       'INVALID_CONFIGURATION',
@@ -27,11 +28,12 @@ export function prepareSchema(connection: DatabaseSync, prefix: string, path: st
     const found = versionOf(connection, prefix)
     if (found === null) create(connection, prefix, path)
     else if (found !== schemaVersion) throw otherVersion(found, path)
-    else {
+    else if (held) {
       addColumns(connection, `${prefix}runs`, runColumns)
       addColumns(connection, `${prefix}approvals`, approvalColumns)
       refreshIndexes(connection, prefix)
     }
+    connection.exec(keysDefinition(prefix))
     connection.exec('COMMIT')
   } catch (error) {
     if (connection.isTransaction) connection.exec('ROLLBACK')
@@ -90,6 +92,12 @@ const definitions = (prefix: string) => `
     .join('\n')}
   CREATE INDEX ${prefix}runs_wake ON ${prefix}runs (agent_name, wake, id) WHERE wake IS NOT NULL;
   CREATE INDEX ${prefix}approvals_unheard ON ${prefix}approvals (updated_at, run_id) WHERE unheard = 1;
+`
+
+/** In a database of any age: a program that knows of no keys goes on beside them. */
+const keysDefinition = (prefix: string) => `
+  CREATE TABLE IF NOT EXISTS ${prefix}keys (${columnsOf(keyColumns)});
+  CREATE INDEX IF NOT EXISTS ${prefix}keys_created ON ${prefix}keys (created_at, id);
 `
 
 const columnsOf = <Rec>(columns: readonly Column<Rec>[]) =>

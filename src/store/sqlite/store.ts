@@ -1,10 +1,11 @@
 import { approvalConditions, approvalSorting, runConditions, runSorting } from '../filters.ts'
 import { checkPlaces } from '../records.ts'
-import type { News, Store } from '../store.ts'
+import type { KeyDatabase, News, Store } from '../store.ts'
 import { decide, unheardRuns } from './approvals.ts'
 import { type Database, openDatabase } from './database.ts'
 import { closedError, storeError } from './errors.ts'
 import { groupCommit, type Work } from './group-commit.ts'
+import { keyStore } from './keys.ts'
 import { toApproval, toEntry, toPrincipal } from './rows.ts'
 import { claimDue, claimOrSignal, createRun, readHistory, renewLease, signalRun } from './runs.ts'
 import { takeStep } from './steps.ts'
@@ -26,6 +27,15 @@ export type SqliteOptions = {
  */
 export async function openSqliteStore({ path, prefix = '', clock = Date.now }: SqliteOptions): Promise<Store> {
   return sqliteStore(openDatabase(path, prefix), prefix, clock)
+}
+
+/**
+ * Opens a SQLite file for its API keys only, also while a server holds it: their writes are short, and the server keeps no copy of them.
+ *
+ * @throws CountersignError STORE_UNAVAILABLE, UNSUPPORTED_VERSION or INVALID_CONFIGURATION (the prefix).
+ */
+export async function openSqliteKeys({ path, prefix = '', clock = Date.now }: SqliteOptions): Promise<KeyDatabase> {
+  return sqliteStore(openDatabase(path, prefix, { hold: false }), prefix, clock)
 }
 
 /** The store on a database that is open; it closes it. */
@@ -101,6 +111,7 @@ export function sqliteStore(database: Database, prefix: string, clock: () => num
       getMany: (tenant, ids) =>
         read(() => database.rows(selectPrincipals, tenant, JSON.stringify(ids)).map(toPrincipal)),
     },
+    keys: keyStore(database, prefix, { write, read }),
     changes(sink) {
       if (closed) throw closedError()
       const subscription = { sink }
