@@ -145,11 +145,15 @@ function whyNot(call: Call | undefined, callId: string, isSecond: boolean): stri
 const refuse = (error: Extract<Continuation, { ok: false }>['error']): Continuation => ({ ok: false, error })
 
 export function stateError(run: RunRecord, state: Pick<RunState, 'status' | 'error'>): RunStateError {
-  const message =
-    state.status === 'RUNNING'
-      ? 'The run is going on: there is nothing to continue.'
-      : `The run is ${state.status}${state.error ? ` (${state.error.code})` : ''} and cannot be continued.`
-  return { __typename: 'RunStateError', message, run }
+  return { __typename: 'RunStateError', message: whyNotContinued(state), run }
+}
+
+function whyNotContinued({ status, error }: Pick<RunState, 'status' | 'error'>): string {
+  if (status === 'RUNNING') return 'The run is going on: there is nothing to continue.'
+  // It could not be had, or not be written to, for as long as one waits for that.
+  if (status === 'PAUSED')
+    return 'The run was in other hands, or could not be written to: look at it again, and try again.'
+  return `The run is ${status}${error ? ` (${error.code})` : ''} and cannot be continued.`
 }
 
 function pendingError(

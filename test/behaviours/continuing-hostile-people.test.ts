@@ -4,26 +4,9 @@ import { tool } from '../../src/agents/tool.ts'
 import { agentOf, ledger } from './support/agents.ts'
 import { approvalsOf, callsOf, decide, eventsOf, finished, readApproval, restart, start } from './support/api.ts'
 import * as documents from './support/documents.ts'
+import { bodyOf, refusedOfPeople, sortedJson, takenFromPeople } from './support/hostile-json.ts'
 import { forEachStore } from './support/stores.ts'
 
-// Each is the text of a JSON object, as it stands in a request's body.
-const nested = (levels: number) => `{"deep":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`
-const taken: Record<string, [text: string, back?: string]> = {
-  'lone surrogates': ['{"a":"x\\ud800y","\\udc00":1}', '{"a":"x\ufffdy","\ufffd":1}'],
-  NUL: ['{"a\\u0000":"\\u0000"}'],
-  '_bsontype and $-keys': ['{"_bsontype":"ObjectId","$where":"while(1);","a.b":{"$gt":""}}'],
-  __proto__: ['{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}'],
-  'integers up to 2^53': ['{"a":9007199254740991,"b":-9007199254740991}'],
-  '100 levels': [nested(100)],
-}
-const refused: Record<string, string> = {
-  'an integer beyond 2^53': '{"a":9007199254740993}',
-  'a number beyond all': '{"a":1e400}',
-  '101 levels': nested(101),
-  '5,000 levels': nested(5_000),
-  'a list': '[1]',
-  'a string that holds JSON': '"{}"',
-}
 const wild = 'x\ud800 \u0000 \u202e $where {{x}} <b>'
 const tamed = wild.toWellFormed()
 
@@ -35,22 +18,20 @@ forEachStore(({ serve }) => {
     const erase = tool({ inputSchema: z.looseObject({}), approval: 'required', execute: made.enter })
     return { made, ...agentOf({ erase }, [[{ call: 'erase', input: {} }]]) }
   }
-  /** The body is written by hand: what is in it is not what this process can hold. */
-  const body = (query: string, input: string) => `{"query":${JSON.stringify(query)},"variables":{"input":${input}}}`
   const as = (token: string) => ({ authorization: `Bearer ${token}` })
 
   describe('C17 hostile JSON from people', () => {
-    test.each(Object.entries(taken))(
+    test.each(Object.entries(takenFromPeople))(
       'C17 %s in metadata and in edited arguments come back as they were',
       async (_, [text, back = text]) => {
         const { made, agent } = scene()
         await using api = await serve({ agents: [agent] })
         const startInput = `{"agentName":"agent","message":"Do it.","waitMs":30000,"metadata":${text}}`
-        const started = await (await api.post(body(documents.startRun, startInput), as('requester-1'))).json()
+        const started = await (await api.post(bodyOf(documents.startRun, startInput), as('requester-1'))).json()
         const { run } = started.data.startRun
         const [{ id }] = approvalsOf(run)
         const edit = `{"approvalId":"${id}","decision":{"approve":{"arguments":${text}}}}`
-        const decided = await (await api.post(body(documents.resolveApproval, edit), as('approver-1'))).json()
+        const decided = await (await api.post(bodyOf(documents.resolveApproval, edit), as('approver-1'))).json()
         expect(decided.data.resolveApproval.__typename).toBe('ResolveApprovalSuccess')
         const over = await finished(api, run.id)
         expect(over.status).toBe('COMPLETED')
@@ -62,25 +43,25 @@ forEachStore(({ serve }) => {
           callsOf(over)[0].arguments,
           made.inputs()[0],
         ]
-        for (const value of values) expect(sorted(value)).toBe(sorted(JSON.parse(back)))
+        for (const value of values) expect(sortedJson(value)).toBe(sortedJson(JSON.parse(back)))
         expect(({} as Record<string, unknown>).polluted).toBeUndefined()
       },
     )
 
-    test.each(Object.entries(refused))(
+    test.each(Object.entries(refusedOfPeople))(
       'C17 %s is refused in metadata and in edited arguments, and nothing is stored',
       async (_, text) => {
         const { made, agent } = scene()
         await using api = await serve({ agents: [agent] })
         const startInput = `{"agentName":"agent","message":"Do it.","metadata":${text}}`
         const badInput = { errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] }
-        const answer = await (await api.post(body(documents.startRun, startInput), as('requester-1'))).json()
+        const answer = await (await api.post(bodyOf(documents.startRun, startInput), as('requester-1'))).json()
         expect(answer).toMatchObject(badInput)
         expect((await api.data('{ runs { edges { node { id } } } }')).runs.edges).toEqual([])
         const run = await start(api)
         const [approval] = approvalsOf(run)
         const edit = `{"approvalId":"${approval.id}","decision":{"approve":{"arguments":${text}}}}`
-        expect(await (await api.post(body(documents.resolveApproval, edit), as('approver-1'))).json()).toMatchObject(
+        expect(await (await api.post(bodyOf(documents.resolveApproval, edit), as('approver-1'))).json()).toMatchObject(
           badInput,
         )
         expect(await readApproval(api, approval.id)).toEqual(approval)
@@ -96,8 +77,8 @@ forEachStore(({ serve }) => {
       const { startRun } = await api.data(
         document('{ __proto__: { polluted: true }, a: "\\u0000", b: [9007199254740991] }'),
       )
-      expect(sorted(startRun.run.metadata)).toBe(
-        sorted(JSON.parse('{"__proto__":{"polluted":true},"a":"\\u0000","b":[9007199254740991]}')),
+      expect(sortedJson(startRun.run.metadata)).toBe(
+        sortedJson(JSON.parse('{"__proto__":{"polluted":true},"a":"\\u0000","b":[9007199254740991]}')),
       )
       for (const bad of [
         '{ a: 9007199254740993 }',
@@ -156,11 +137,3 @@ forEachStore(({ serve }) => {
     expect(events.at(-1)).toMatchObject({ __typename: 'RunCompleted', output: tamed })
   })
 })
-
-/** JSON text with members in one order, a `__proto__` of its own included. */
-function sorted(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(sorted).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const members = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}:${sorted(member)}`)
-  return `{${members.sort().join(',')}}`
-}

@@ -3,10 +3,10 @@ import { z } from 'zod'
 import { tool } from '../../src/agents/tool.ts'
 import { agentOf, heard, ledger } from './support/agents.ts'
 import { approvalsOf, callsOf, decide, finished, listApprovals, restart, start } from './support/api.ts'
+import { nested, sortedJson } from './support/hostile-json.ts'
 import { forEachStore } from './support/stores.ts'
 
 // JSON texts, and what must come back: the same (null here), or what it is made when it is made well-formed.
-const nested = (levels: number) => `{"deep":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`
 const kept: Record<string, [text: string, back?: string]> = {
   'lone surrogates': ['{"a":"x\\ud800y","\\udc00":["\\udfff"]}', '{"a":"x\ufffdy","\ufffd":["\ufffd"]}'],
   'pairs of surrogates': ['{"a":"\\ud83d\\ude42"}'],
@@ -155,15 +155,7 @@ forEachStore(({ serve }) => {
 
 /** As text, since comparisons of objects look away from a `__proto__` of their own. */
 function same(value: unknown, expected: unknown): void {
-  expect(sorted(value)).toBe(sorted(expected))
-}
-
-/** JSON text with members in one order. Not by recursion into a copy by assignment, which a `__proto__` would not survive. */
-function sorted(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(sorted).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const members = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}:${sorted(member)}`)
-  return `{${members.sort().join(',')}}`
+  expect(sortedJson(value)).toBe(sortedJson(expected))
 }
 
 const notPolluted = () => expect(({} as Record<string, unknown>).polluted).toBeUndefined()
