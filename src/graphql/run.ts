@@ -16,8 +16,7 @@ export const RunFailure = builder.objectRef<RunFailureShape>('RunFailure').imple
   description: 'Why a run failed.',
   fields: (t) => ({
     code: t.exposeString('code', {
-      description:
-        'MODEL_ERROR or STORE_ERROR (these two can be continued), TOOL_MISSING, TAMPERED, LIMIT_EXCEEDED, TIMED_OUT, OUTCOME_UNKNOWN or INTERNAL.',
+      description: 'MODEL_ERROR (which can be continued), TAMPERED, LIMIT_EXCEEDED or INTERNAL.',
     }),
     message: t.exposeString('message', { description: 'For people.' }),
   }),
