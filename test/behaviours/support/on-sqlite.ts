@@ -4,7 +4,7 @@ import { databasePath, openStore } from '../../../src/server/database.ts'
 import type { ApprovalRecord } from '../../../src/store/records.ts'
 import { approvalColumns, toApproval, toSql } from '../../../src/store/sqlite/rows.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
-import type { DatabaseKind } from './stores.ts'
+import type { DatabaseKind, Tampering } from './stores.ts'
 
 export const sqlite: DatabaseKind = {
   name: 'SQLite',
@@ -28,7 +28,7 @@ export const sqlite: DatabaseKind = {
   },
   async deleteApproval(url, id) {
     using connection = connect(url)
-    changeOne(connection, 'DELETE FROM approvals WHERE id = ?', [id])
+    removeApproval(connection, id)
   },
   async approvalRecord(url, id) {
     using connection = connect(url)
@@ -36,10 +36,7 @@ export const sqlite: DatabaseKind = {
   },
   async editApproval(url, id, change) {
     using connection = connect(url)
-    const edited = { ...readApproval(connection, id), ...change } as ApprovalRecord
-    const set = approvalColumns.map(({ name }) => `${name} = ?`)
-    const values = approvalColumns.map((column) => toSql(column.of(edited)))
-    changeOne(connection, `UPDATE approvals SET ${set} WHERE id = ?`, [...values, id])
+    changeApproval(connection, id, change)
   },
   async editEntry(url, runId, seq, edit) {
     using connection = connect(url)
@@ -51,6 +48,16 @@ export const sqlite: DatabaseKind = {
 
 /** A connection of somebody else. */
 const connect = (url: string) => new DatabaseSync(databasePath(url), { timeout: 5_000 })
+
+export function changeApproval(connection: DatabaseSync, id: string, change: Tampering): void {
+  const edited = { ...readApproval(connection, id), ...change } as ApprovalRecord
+  const set = approvalColumns.map(({ name }) => `${name} = ?`)
+  const values = approvalColumns.map((column) => toSql(column.of(edited)))
+  changeOne(connection, `UPDATE approvals SET ${set} WHERE id = ?`, [...values, id])
+}
+
+export const removeApproval = (connection: DatabaseSync, id: string): void =>
+  changeOne(connection, 'DELETE FROM approvals WHERE id = ?', [id])
 
 function readApproval(connection: DatabaseSync, id: string) {
   const columns = approvalColumns.map(({ name }) => name)
