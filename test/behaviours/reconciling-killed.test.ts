@@ -24,7 +24,8 @@ import { forEachStore } from './support/stores.ts'
 const runAgain = { decision: { reconcile: { runAgain: { confirm: true } } } }
 
 forEachStore(({ database }) => {
-  describe('S1 a process that is killed (SIGKILL) in the middle of calls', () => {
+  // Three servers are started one after the other, which takes its time on a busy machine.
+  describe('S1 a process that is killed (SIGKILL) in the middle of calls', { timeout: 120_000 }, () => {
     async function scene() {
       await using opened = new AsyncDisposableStack()
       const db = opened.use(database())

@@ -5,7 +5,7 @@ import { planContinuation } from '../../src/runs/answers.ts'
 import { type Call, isForApprover, isOpen, isSettled, presentCalls, type RunState } from '../../src/runs/fold.ts'
 import { type Entry, type EntryBody, writeEntry } from '../../src/runs/journal.ts'
 import { entryAfter } from '../../src/runs/lease.ts'
-import { next } from '../../src/runs/next.ts'
+import { next, recoveryOf } from '../../src/runs/next.ts'
 import {
   type ApprovalRecord,
   type CancelRequest,
@@ -23,6 +23,8 @@ import {
   entriesOf,
   failed,
   foldAll,
+  inDoubt,
+  interrupted,
   approvalFor as newApproval,
   paused,
   proposed,
@@ -66,7 +68,7 @@ export class Simulation {
   readonly journal: Entry[] = entriesOf(started)
   readonly approvals = new Map<ApprovalId, ApprovalRecord>()
   readonly made: CallId[] = []
-  /** Calls of which somebody said that they are to be made again. */
+  /** Calls of which somebody said that they are to be made again, or their tools that they may be. */
   readonly again: CallId[] = []
   #holder: Holder | null = null
   #signals = 0
@@ -200,7 +202,7 @@ export class Simulation {
         this.#draft(decided(...step.decisions))
         return true
       case 'recover':
-        for (const call of step.calls) this.#ask(call)
+        for (const call of step.calls) this.#recover(call)
         return true
       case 'conclude':
         for (const [{ proposed }, outcome] of step.calls)
@@ -229,14 +231,22 @@ export class Simulation {
     }
   }
 
+  /** Of three calls one's tool is idempotent, and one's says that it did not happen. */
+  #recover(call: Call) {
+    const { callId } = call.proposed
+    const index = Number(callId.split('_').at(-1))
+    const tool = { schemaDigest: 'digest', idempotent: index % 3 === 1, reconcile: index % 3 === 2 ? () => null : null }
+    const way = recoveryOf(call, tool)
+    if (way === 'ask') return this.#ask(call)
+    this.again.push(callId)
+    this.#draft(interrupted(callId, way === 'look-up'))
+  }
+
   /** Nobody knows whether it happened. */
   #ask({ proposed, startedSeq }: Call) {
     const approvalId = reconciliationIdOf(proposed.callId, startedSeq ?? 0)
     const record: ApprovalRecord = { ...newApproval({ ...proposed, approvalId }), kind: 'RECONCILIATION' }
-    this.#draft(
-      { type: 'interrupted', callId: proposed.callId, approvalId, didNotHappen: false },
-      { propose: [record] },
-    )
+    this.#draft(inDoubt(proposed.callId, startedSeq ?? 0), { propose: [record] })
   }
 
   /** Works on until the run is over or waits for somebody; tools and model answer in time. */
