@@ -18,6 +18,14 @@ export const seldom = 'seldom'
 /** So that those who wade through all from the oldest to find them wade far. */
 const shareOfSeldom = 0.05
 
+/** Paused runs and nothing else: a stand-in that has very many takes minutes to pause one more. */
+export async function onlyPausedRuns(bench: Bench): Promise<string> {
+  const url = bench.newDatabase()
+  await using loader = startChild<LoadChild>('load-child.ts', bench)
+  await loader.ask('load', url, { tenant: large, agentName: 'bench', count: bench.paused, whole: true, newest: 0 })
+  return url
+}
+
 const loaded = new WeakMap<Bench, Promise<PausedRuns>>()
 
 /** The one of this bench: loading takes long. */
