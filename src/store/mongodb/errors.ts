@@ -12,15 +12,14 @@ export const timeExceeded = 50
 export const indexConflicts = [85, 86]
 export const noSuchTransaction = 251
 export const duplicateKey = 11000
-/** Too large in one of several ways, or a document that a validator refuses. */
-const unfit = [10334, 17280, 17419, 17420, 121]
+const tooLarge = [10334, 17280, 17419, 17420]
 
 /** 0 for what did not come from the server; a bulk write's error has no code where the connection was lost. */
 export const codeOf = (error: unknown): number => (error instanceof MongoServerError ? Number(error.code ?? 0) : 0)
 
 /**
  * What the port promises: STORE_CONFLICT for an id or a place that is taken, STORE_UNAVAILABLE for what may pass. A
- * mistake in the caller's program, or a document that does not fit into MongoDB, stays what it is: trying again will not help.
+ * mistake in the caller's program, or a document too large for MongoDB, stays what it is: trying again will not help.
  */
 export function storeError(error: unknown): unknown {
   if (isSocketError(error)) return unavailable(error, error)
@@ -30,7 +29,7 @@ export function storeError(error: unknown): unknown {
   if (code === duplicateKey) {
     return new CountersignError('STORE_CONFLICT', 'The database refused: an id or a place is taken.', { cause })
   }
-  if (unfit.includes(code)) return cause
+  if (tooLarge.includes(code)) return cause
   if (error instanceof MongoAPIError && !isAway(error)) return error
   return unavailable(error, cause)
 }
