@@ -1,5 +1,5 @@
 import { MongoAPIError, MongoError, MongoNetworkError, MongoServerError, MongoWriteConcernError } from 'mongodb'
-import { CountersignError } from '../../errors.ts'
+import { CountersignError, isUnavailable } from '../../errors.ts'
 
 // Codes of the server that mean something of their own here; https://www.mongodb.com/docs/manual/reference/error-codes/
 export const unauthorized = 13
@@ -12,6 +12,8 @@ export const timeExceeded = 50
 export const indexConflicts = [85, 86]
 export const noSuchTransaction = 251
 export const duplicateKey = 11000
+/** A validator refused it. */
+const documentValidationFailure = 121
 const tooLarge = [10334, 17280, 17419, 17420]
 
 /** 0 for what did not come from the server; a bulk write's error has no code where the connection was lost. */
@@ -33,6 +35,10 @@ export function storeError(error: unknown): unknown {
   if (error instanceof MongoAPIError && !isAway(error)) return error
   return unavailable(error, cause)
 }
+
+/** Whether a write that failed so may stand all the same: of few failures it is certain that it does not. */
+export const mayStand = (error: unknown): boolean =>
+  isUnavailable(storeError(error)) && codeOf(error) !== documentValidationFailure
 
 const unavailable = (error: unknown, cause: Error) =>
   new CountersignError('STORE_UNAVAILABLE', `The database did not do it: ${reasonOf(error)}.`, { cause })

@@ -1,5 +1,4 @@
 import type { Collection } from 'mongodb'
-import { isUnavailable } from '../../errors.ts'
 import { approvalConditions, approvalSorting, runConditions, runSorting } from '../filters.ts'
 import { approvalIndexes, runIndexes } from '../list-indexes.ts'
 import { checkPlaces, type EntryRecord } from '../records.ts'
@@ -8,7 +7,7 @@ import { decide, unheardRuns } from './approvals.ts'
 import { databaseClock } from './clock.ts'
 import { connect, openingError } from './connect.ts'
 import { collectionsOf, idIn, plain, toApproval, toPrincipal, toRun } from './documents.ts'
-import { closedError, storeError } from './errors.ts'
+import { closedError, mayStand, storeError } from './errors.ts'
 import { openFeed } from './feed.ts'
 import { keyStore } from './keys.ts'
 import { leaseSessions } from './lease-sessions.ts'
@@ -76,7 +75,7 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
       try {
         return await operation()
       } catch (error) {
-        if (isUnavailable(storeError(error))) feed.doubt()
+        if (mayStand(error)) feed.doubt()
         throw error
       }
     })
