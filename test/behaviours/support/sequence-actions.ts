@@ -17,13 +17,14 @@ export type Action = { readonly pause: Pause } & (
   | { readonly do: 'start again'; readonly which: number; readonly changed: boolean }
   | { readonly do: 'model turn'; readonly which: number; readonly calls: readonly AskedCall[] }
   | { readonly do: 'model fails'; readonly which: number }
-  | { readonly do: 'speak'; readonly which: number; readonly say: Choice }
+  /** Somebody who is asked says what fits, and perhaps the requester cancels the run at once. */
+  | { readonly do: 'speak'; readonly which: number; readonly say: Choice; readonly cancels: boolean }
   | {
       readonly do: 'answer'
       readonly which: number
       readonly by: Speaker
       /** To nothing: the run is continued without answers. */
-      readonly answers: readonly { readonly to: Answered; readonly which: number; readonly say: Choice }[]
+      readonly answers: Answers
       readonly twice: boolean
     }
   | {
@@ -46,6 +47,7 @@ export type Action = { readonly pause: Pause } & (
       readonly which: number
       readonly say: Choice
       readonly tampering: Tampering | null
+      readonly down: 'long' | 'short'
     }
   | { readonly do: 'time passes' }
   | { readonly do: 'tamper'; readonly which: number; readonly how: Tampering }
@@ -54,6 +56,7 @@ export type Action = { readonly pause: Pause } & (
 export type Pause = number | 'all'
 /** 'right': whose word it is to give. */
 export type Speaker = Person | 'right'
+type Answers = readonly { readonly to: Answered; readonly which: number; readonly say: Choice }[]
 export type Answered = 'waiting' | 'for an approver' | 'settled' | 'of another run' | 'given already' | 'unknown'
 export type Expects = 'nothing' | 'what is shown' | 'other fingerprint' | 'other revision' | 'other status'
 export const tamperings = [
@@ -72,7 +75,7 @@ const fitting = fc.record({ fits: fc.constant(true), which: anyChoice })
 const say: fc.Arbitrary<Choice> = fc.record({ fits: chance(50), which: anyChoice })
 const right: fc.Arbitrary<Speaker> = fc.constant('right')
 const by: fc.Arbitrary<Speaker> = weighted<Speaker>(
-  [1, right],
+  [2, right],
   [1, fc.constantFrom(...(Object.keys(people) as Person[]))],
 )
 
@@ -99,14 +102,12 @@ const start = fc.record({
 })
 const answer = { which, twice: chance(15) }
 const waiting = fc.record({ to: fc.constant<Answered>('waiting'), which, say: fitting })
-const anyAnswer = fc.record({
-  to: weighted<Answered>(
-    [3, fc.constant('waiting')],
-    [4, fc.constantFrom('for an approver', 'settled', 'of another run', 'given already', 'unknown')],
-  ),
-  which,
-  say,
-})
+const elsewhere = fc.constantFrom<Answered>('for an approver', 'settled', 'of another run', 'given already', 'unknown')
+const anyAnswer = weighted<Answers[number]>(
+  [3, waiting],
+  [2, fc.record({ to: fc.constant<Answered>('waiting'), which, say })],
+  [3, fc.record({ to: elsewhere, which, say: fitting })],
+)
 const decision = { aim: fc.constant<'pending' | 'any'>('pending'), which, second: fc.constant(null) }
 const isSure = fc.constantFrom<Expects>('nothing', 'what is shown')
 const second = weighted<Extract<Action, { do: 'decide' }>['second']>(
@@ -121,6 +122,7 @@ const expects = weighted<Expects>(
 
 const anyTampering = fc.constantFrom(...tamperings)
 const perhaps = weighted<Tampering | null>([1, fc.constant(null)], [1, anyTampering])
+const down = fc.constantFrom('long', 'short')
 const several = { minLength: 1, maxLength: 3, size: 'max' } as const
 
 // What people do as they should, and what they should not or only happen to do.
@@ -130,7 +132,7 @@ const action: fc.Arbitrary<Action> = weighted<Action>(
   [40, fc.record({ ...doing('model turn'), which, calls: fc.array(askedCall, several) })],
   [1, fc.record({ ...doing('model turn'), which, calls: fc.constant([]) })],
   [2, fc.record({ ...doing('model fails'), which })],
-  [60, fc.record({ ...doing('speak'), which, say: fitting })],
+  [60, fc.record({ ...doing('speak'), which, say: fitting, cancels: chance(4) })],
   [8, fc.record({ ...doing('answer'), ...answer, by: right, answers: fc.array(waiting, several) })],
   [8, fc.record({ ...doing('answer'), ...answer, by, answers: fc.array(anyAnswer, several) })],
   [4, fc.record({ ...doing('answer'), ...answer, by: right, answers: fc.constant([]) })],
@@ -141,8 +143,8 @@ const action: fc.Arbitrary<Action> = weighted<Action>(
   [3, fc.record({ ...doing('cancel'), which, by })],
   [6, fc.record({ ...doing('tool ends'), which })],
   [3, fc.record(doing('restart'))],
-  [5, fc.record({ ...doing('crash'), down: fc.constantFrom('long', 'short') })],
-  [4, fc.record({ ...doing('crash on a decision'), which, say: fitting, tampering: perhaps })],
+  [5, fc.record({ ...doing('crash'), down })],
+  [4, fc.record({ ...doing('crash on a decision'), which, say: fitting, tampering: perhaps, down })],
   [2, fc.record(doing('time passes'))],
   [7, fc.record({ ...doing('tamper'), which, how: anyTampering })],
 )

@@ -194,18 +194,20 @@ async function answer(stage: Stage, { which, by, answers, twice }: Of<'answer'>)
 /** Whether it may be that it needs nothing but to be continued. */
 const mayGoOn = (run: Run) => (run.isPaused && openCalls(run).length === 0) || run.failure === 'MODEL_ERROR'
 
-/** Somebody who is asked says what fits. */
-async function speak(stage: Stage, { which, say }: Of<'speak'>) {
+async function speak(stage: Stage, { which, say, cancels }: Of<'speak'>) {
   const asked = known(stage).flatMap((run): { run: Run; call: Call | null }[] =>
     mayGoOn(run) ? [{ run, call: null }] : openCalls(run).map((call) => ({ run, call })),
   )
   const { run, call } = at(asked, which) ?? {}
   if (!run) return
-  if (!call) return answerAs(stage, run, run.requester, [])
-  if (factsOf(call.tool).tier !== 'required') return answerAs(stage, run, run.requester, [{ call, say }])
-  const record = await recordOf(stage, call)
-  const isAlone = stage.begin()
-  decideAs(stage, call, record, { by: 'right', say, expects: 'what is shown', key: null, isAlone })
+  if (call && factsOf(call.tool).tier === 'required') {
+    const record = await recordOf(stage, call)
+    const isAlone = stage.begin()
+    decideAs(stage, call, record, { by: 'right', say, expects: 'what is shown', key: null, isAlone })
+  } else {
+    await answerAs(stage, run, run.requester, call ? [{ call, say }] : [])
+  }
+  if (cancels) cancelAs(stage, run, run.requester)
 }
 
 const never = () => false
@@ -227,7 +229,7 @@ async function decide(stage: Stage, action: Of<'decide'>) {
 
 const longestDecision = 100
 
-async function crashOnDecision(stage: Stage, { which, say, tampering }: Of<'crash on a decision'>) {
+async function crashOnDecision(stage: Stage, { which, say, tampering, down }: Of<'crash on a decision'>) {
   const call = at(pendingCalls(stage), which)
   let record = call && (await recordOf(stage, call))
   if (!call || call.tamperedAt !== null || record?.status !== 'PENDING') return
@@ -241,7 +243,7 @@ async function crashOnDecision(stage: Stage, { which, say, tampering }: Of<'cras
   const change = decided && tampering && tampered(tampering, call, decided)
   stage.tell('The server is killed as soon as that is in the database.')
   stage.seen.add('killed on a decision')
-  await stage.crash('long', async () => {
+  await stage.crash(down, async () => {
     if (change) await changeRecord(stage, call, tampering, change)
   })
 }

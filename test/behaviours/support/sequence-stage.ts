@@ -200,13 +200,23 @@ export class Stage implements Home, AsyncDisposable {
   async crash(down: 'long' | 'short', meanwhile = async () => {}): Promise<void> {
     this.crashes += 1
     this.#checkLog()
-    await this.process.kill()
+    this.process.mortal.die()
     this.#underWay.clear()
     this.held = []
+    // What has arrived is committed.
+    await turns(2)
+    await this.look()
     if (down === 'long') this.pass(2 * leaseMs)
-    this.isStale = down === 'short'
+    this.isStale = down === 'short' && (await this.#hasLeases())
+    await this.process.kill()
     await meanwhile()
     await this.open()
+  }
+
+  async #hasLeases(): Promise<boolean> {
+    const { raw } = this.process
+    const records = await Promise.all(this.runs.map(({ id }) => id && raw.runs.get(id)))
+    return records.some((record) => record && record.lease !== null)
   }
 
   release() {
