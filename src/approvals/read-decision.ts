@@ -78,7 +78,9 @@ async function readValues(tool: AgentTool, own: JsonText, given: unknown, limit:
         unknown.map((field) => ({ path: [...at, field], message: 'This is no field for a person to fill.' })),
       )
     }
-    const parsed = await tool.schema.parse({ ...readJsonObject(own), ...values })
+    // What stands in a person's field of a record that somebody changed is no person's word.
+    const set = Object.entries(readJsonObject(own)).filter(([field]) => !fields.includes(field))
+    const parsed = await tool.schema.parse({ ...Object.fromEntries(set), ...values })
     if (!parsed.ok) return refuse(parsed.issues.map(({ path, message }) => ({ path: [...at, ...path], message })))
     const filled = fields.flatMap((field) => {
       const value = Object.hasOwn(parsed.value, field) ? parsed.value[field] : undefined
