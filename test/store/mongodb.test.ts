@@ -1,3 +1,4 @@
+import { ConnectionString } from 'mongodb-connection-string-url'
 import { describe } from 'vitest'
 import { openMongoStore } from '../../src/store/mongodb/store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -11,7 +12,10 @@ describe.skipIf(mongodbIsOff())('an adapter', () => {
 
 async function onDatabaseOfItsOwn(prefix = ''): Promise<Store> {
   const database = mongoDatabase()
-  const store = await openMongoStore({ url: database.url, prefix })
+  const url = new ConnectionString(database.url)
+  // A thousand at once wait for a connection for as long as this machine needs.
+  url.searchParams.set('waitQueueTimeoutMS', '60000')
+  const store = await openMongoStore({ url: url.toString(), prefix })
   return {
     ...store,
     async [Symbol.asyncDispose]() {
