@@ -77,11 +77,7 @@ happened('call-started').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    toolCall: t.field({
-      type: ToolCall,
-      description: 'The call.',
-      resolve: (event) => callNow(event, event.entry.callId),
-    }),
+    toolCall: t.field({ type: ToolCall, description: 'The call.', resolve: callOfEntry }),
   }),
 })
 
@@ -91,11 +87,7 @@ happened('interrupted').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    toolCall: t.field({
-      type: ToolCall,
-      description: 'The call.',
-      resolve: (event) => callNow(event, event.entry.callId),
-    }),
+    toolCall: t.field({ type: ToolCall, description: 'The call.', resolve: callOfEntry }),
   }),
 })
 
@@ -104,11 +96,7 @@ happened('call-finished').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    toolCall: t.field({
-      type: ToolCall,
-      description: 'The call, with its outcome.',
-      resolve: (event) => callNow(event, event.entry.callId),
-    }),
+    toolCall: t.field({ type: ToolCall, description: 'The call, with its outcome.', resolve: callOfEntry }),
   }),
 })
 
@@ -122,6 +110,10 @@ function decidedCalls(
   event: Recorded & { readonly entry: { readonly decisions: readonly CallDecision[] } },
 ): ToolCallShape[] {
   return event.entry.decisions.map(({ callId }) => callNow(event, callId))
+}
+
+function callOfEntry(event: Recorded & { readonly entry: { readonly callId: CallId } }): ToolCallShape {
+  return callNow(event, event.entry.callId)
 }
 
 function callNow({ run, state }: Recorded, callId: CallId): ToolCallShape {

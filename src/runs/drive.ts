@@ -9,6 +9,7 @@ import { type ApprovalRecord, type CancelRequest, isOver, type RunRecord } from 
 import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
 import { type Call, isInDoubt, isOpen, presentCalls } from './fold.ts'
+import type { CallOutcome } from './journal.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
 import { approvalsOf, relativesOf } from './load.ts'
 import { findOut, makeCall, outcomeOfRun } from './make-call.ts'
@@ -129,10 +130,8 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         for (const { id } of step.children) wakeOnce(id)
         return giveUp(store.now() + settings.leaseMs)
       case 'join':
-        for (const [{ proposed }, child] of step.ended) {
-          const outcome = outcomeOfRun(child, settings.limits.result)
-          lease.draft({ type: 'call-finished', callId: proposed.callId, outcome, modelOutput: null })
-        }
+        for (const [{ proposed }, child] of step.ended)
+          finish(proposed.callId, outcomeOfRun(child, settings.limits.result))
         return false
       case 'expire':
         for (const approval of step.approvals) await expire(engine, approval, store.now())
@@ -144,8 +143,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       case 'recover':
         return recover(step.calls)
       case 'conclude':
-        for (const [{ proposed }, outcome] of step.calls)
-          lease.draft({ type: 'call-finished', callId: proposed.callId, outcome, modelOutput: null })
+        for (const [{ proposed }, outcome] of step.calls) finish(proposed.callId, outcome)
         return false
       case 'resume':
         lease.draft({ type: 'resumed' })
@@ -167,6 +165,11 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       case 'dispatch':
         return dispatchAll(step.calls, step.resume)
     }
+  }
+
+  /** Ends a call whose tool was not run here. */
+  function finish(callId: CallId, outcome: CallOutcome) {
+    lease.draft({ type: 'call-finished', callId, outcome, modelOutput: null })
   }
 
   /** What was begun by somebody who is gone. */
@@ -200,7 +203,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     if (found === 'unknown') ask(call, tool)
     else if (found === 'did-not-happen')
       lease.draft({ type: 'interrupted', callId, approvalId: null, didNotHappen: true })
-    else lease.draft({ type: 'call-finished', callId, outcome: found, modelOutput: null })
+    else finish(callId, found)
   }
 
   async function cancelChildren(cancelled: readonly RunRecord[], request: CancelRequest) {
@@ -286,10 +289,8 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         endRun(lease, store.now(), failed('TAMPERED', admission.why))
         return false
       }
-      if (admission.verdict === 'refused')
-        lease.draft({ type: 'call-finished', callId, outcome: { error: admission.why }, modelOutput: null })
-      else if (admission.verdict === 'answered')
-        lease.draft({ type: 'call-finished', callId, outcome: admission.outcome, modelOutput: null })
+      if (admission.verdict === 'refused') finish(callId, { error: admission.why })
+      else if (admission.verdict === 'answered') finish(callId, admission.outcome)
       else if (admission.verdict === 'delegated') delegate(callId, admission)
       else if (tool) admitted.push({ call, tool, permit: admission.permit })
     }
