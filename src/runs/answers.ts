@@ -12,8 +12,9 @@ import {
   type RunStateError,
 } from '../results.ts'
 import type { ApprovalRecord, RunRecord } from '../store/records.ts'
-import { approvalIdFor, type Call, isForApprover, isOpen, presentCalls, type RunState } from './fold.ts'
+import { type Call, isForApprover, isOpen, presentCalls, type RunState } from './fold.ts'
 import type { CallDecision } from './journal.ts'
+import { recordOf } from './next.ts'
 import type { PausedRun } from './paused-tree.ts'
 import { requirements } from './view.ts'
 
@@ -86,11 +87,6 @@ function withinOf(tree: readonly PausedRun[], outer: PausedRun): readonly Paused
 
 const openCalls = (tree: readonly PausedRun[]): Call[] =>
   tree.flatMap(({ state }) => (state.status === 'PAUSED' ? presentCalls(state).filter(isOpen) : []))
-
-function recordOf(call: Call, approvals: Situation['approvals']) {
-  const id = approvalIdFor(call)
-  return id && approvals.get(id)
-}
 
 export type ReadAnswers = { readonly decisions: readonly AnsweredCall[]; readonly issues: readonly InputIssue[] }
 /** With the fingerprint of what will run, when that is not what was proposed. */

@@ -148,10 +148,15 @@ const recordsOf = (calls: readonly Call[], approvals: Surroundings['approvals'])
   calls
     .filter((call) => isOpen(call) && isForApprover(call))
     .flatMap((call) => {
-      const id = approvalIdFor(call)
-      const record = id && approvals.get(id)
+      const record = recordOf(call, approvals)
       return record ? [[call, record]] : []
     })
+
+/** What an approver decides of a call, as it was just read. */
+export function recordOf(call: Call, approvals: Surroundings['approvals']): ApprovalRecord | undefined {
+  const id = approvalIdFor(call)
+  return id === null ? undefined : approvals.get(id)
+}
 
 /** Of the call that asked for the record, whichever the record names: the gate tells when they are not the same. */
 function decisionOf({ proposed }: Call, { revision, resolution }: ApprovalRecord): CallDecision | null {

@@ -98,31 +98,27 @@ export function createServer(options: ServerOptions): Server {
   const resources = new AsyncDisposableStack()
   const httpServers: HttpServer[] = []
   let loopbackOnly = false
-  let engine: Engine | undefined
-  let access: Access | undefined
+  let running: { readonly engine: Engine; readonly access: Access } | undefined
   let starting: Promise<void> | undefined
   let closing: Promise<void> | undefined
 
-  const refusal = () => (closing ? 'it is stopping' : engine ? null : 'it has not started')
-  const present = (): Engine => {
-    if (engine === undefined) throw new CountersignError('STORE_UNAVAILABLE', 'Call `await server.start()` first.')
-    return engine
+  const refusal = () => (closing ? 'it is stopping' : running ? null : 'it has not started')
+  const present = () => {
+    if (running === undefined) throw new CountersignError('STORE_UNAVAILABLE', 'Call `await server.start()` first.')
+    return running
   }
-  const presentAccess = (): Access => {
-    if (access === undefined) throw new CountersignError('STORE_UNAVAILABLE', 'Call `await server.start()` first.')
-    return access
-  }
-  const isOpen = () => access?.isOpen ?? false
-  const signIn = signInWith((token, request) => presentAccess().identify(token, request), log)
-  const watch: Watch = (identity, onOver) => presentAccess().watch(identity, onOver)
-  const readiness = async () => refusal() ?? (await storeRefusal(present()))
+  const presentEngine = () => present().engine
+  const isOpen = () => running?.access.isOpen ?? false
+  const signIn = signInWith((token, request) => present().access.identify(token, request), log)
+  const watch: Watch = (identity, onOver) => present().access.watch(identity, onOver)
+  const readiness = async () => refusal() ?? (await storeRefusal(presentEngine()))
   const as =
     <Input extends unknown[], Result>(
       operation: (engine: Engine, principal: Principal, ...input: Input) => Promise<Result>,
     ) =>
     async (principal: PrincipalInput, ...input: Input): Promise<Result> => {
       if (closing) throw new CountersignError('STORE_UNAVAILABLE', 'The server is closed.')
-      return activity.track(operation(present(), parsePrincipal(principal), ...input))
+      return activity.track(operation(presentEngine(), parsePrincipal(principal), ...input))
     }
   const maxBody = 2 * Math.max(settings.limits.message, settings.limits.result) + settings.limits.arguments
 
@@ -130,7 +126,7 @@ export function createServer(options: ServerOptions): Server {
     signIn,
     watch,
     isOpen,
-    engine: present,
+    engine: presentEngine,
     readiness,
     refusal,
     graphiql: () => loopbackOnly,
@@ -143,15 +139,15 @@ export function createServer(options: ServerOptions): Server {
   const begin = once(async () => {
     await using opened = new AsyncDisposableStack()
     const store = opened.use(await openStore(database))
-    const entry = opened.use(await openAccess(accessSettings, store, log))
+    const access = opened.use(await openAccess(accessSettings, store, log))
     const hub = opened.use(createHub(store, endWaits.signal))
     const worker = createWorker({ store, hub, agents, offered, settings, log })
     // Less than what `shutDown` waits for, so that the database is closed as well.
     opened.defer(() => worker.stop(graceMs * 0.4))
     await worker.start()
     resources.use(opened.move())
-    access = entry
-    engine = { store, hub, worker, agents, offered, settings: withAccess(settings, entry), log }
+    const engine = { store, hub, worker, agents, offered, settings: withAccess(settings, access), log }
+    running = { engine, access }
     log.info({ database: store.description, agents: [...offered] }, 'started')
   })
 
