@@ -8,6 +8,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Most of a test is waiting: for a database, a process, a lease.
+    maxWorkers: 2,
     globalSetup: 'test/support/global-setup.ts',
   },
 })

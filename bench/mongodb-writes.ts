@@ -28,24 +28,24 @@ const expected: readonly (readonly string[])[] = [
   ['transaction: findAndModify sessions owner; insert runs; insert journal', 'update principals tenant id name'],
   // model-responded, proposed, paused; the lease is given up
   [
-    'transaction: findAndModify runs status output error finishedAt updatedAt gated seq lease due wake; insert approvals; insert journal journal journal',
+    'transaction: findAndModify runs status output error finishedAt updatedAt gated seq by lease due wake; insert approvals; insert journal journal journal',
   ],
   // resolveApproval
   [
-    'findAndModify approvals status resolution updatedAt unheard order.resolved revision history',
+    'findAndModify approvals status resolution updatedAt unheard order.resolved by revision history',
     'update principals tenant id name',
   ],
   // the worker takes the lease
   ['findAndModify runs fence lease wake due'],
   // decided, resumed, call-started
   [
-    'transaction: findAndModify runs status output error finishedAt updatedAt gated seq; update approvals unheard; insert journal journal journal',
+    'transaction: findAndModify runs status output error finishedAt updatedAt gated seq by; update approvals unheard; insert journal journal journal',
   ],
   // call-finished
-  ['transaction: findAndModify runs status output error finishedAt updatedAt gated seq; insert journal'],
+  ['transaction: findAndModify runs status output error finishedAt updatedAt gated seq by; insert journal'],
   // model-responded, completed
   [
-    'transaction: findAndModify runs status output error finishedAt updatedAt gated seq lease due wake; insert journal journal',
+    'transaction: findAndModify runs status output error finishedAt updatedAt gated seq by lease due wake; insert journal journal',
   ],
 ]
 

@@ -6,12 +6,15 @@ import { inject } from 'vitest'
 /** Whether MongoDB tests are switched off (`MONGODB=off`): nothing else skips them. */
 export const mongodbIsOff = () => inject('mongodb') === 'off'
 
-/** A database of its own on the server that all tests share; it is dropped with its scope. Throws with what to do when there is no server. */
+/** A database of its own on the server that all tests of this worker share; it is dropped with its scope. Throws with what to do when there is no server. */
 export function mongoDatabase(): AsyncDisposable & { readonly url: string } {
   const shared = inject('mongodb')
   if (shared === 'off') throw new Error('MONGODB=off: this test should have been skipped.')
   if ('missing' in shared) throw new Error(shared.missing)
-  const url = urlOf(shared.url, `countersign_test_${randomBytes(8).toString('hex')}`)
+  const [first = '', ...others] = shared.urls
+  const server = others.length > 0 ? shared.urls[Number(process.env.VITEST_POOL_ID) - 1] : first
+  if (server === undefined) throw new Error(`There is no server for worker ${process.env.VITEST_POOL_ID}.`)
+  const url = urlOf(server, `countersign_test_${randomBytes(8).toString('hex')}`)
   return {
     url,
     async [Symbol.asyncDispose]() {
