@@ -20,7 +20,10 @@ export default async function setup({ provide, config }: TestProject): Promise<(
   return () => owned.disposeAsync()
 }
 
-async function choose(starting: AsyncDisposableStack, workers: number): Promise<{ mongodb: MongoOfTheRun; description: string }> {
+async function choose(
+  starting: AsyncDisposableStack,
+  workers: number,
+): Promise<{ mongodb: MongoOfTheRun; description: string }> {
   const { MONGODB, MONGODB_URL: url } = process.env
   if (MONGODB === 'off') return { mongodb: 'off', description: 'none, MONGODB=off leaves those tests out' }
   try {
@@ -29,7 +32,10 @@ async function choose(starting: AsyncDisposableStack, workers: number): Promise<
     const urls = [server.url('')]
     // The stand-in does one thing at a time.
     while (server.name !== 'mongod' && urls.length < workers) urls.push(starting.use(await startMongoServer()).url(''))
-    return { mongodb: { urls }, description: `${server.description}${urls.length > 1 ? `, ${urls.length} of them` : ''}` }
+    return {
+      mongodb: { urls },
+      description: `${server.description}${urls.length > 1 ? `, ${urls.length} of them` : ''}`,
+    }
   } catch (error) {
     // The other tests run all the same.
     const missing = url ? `MONGODB_URL is of no use: ${reasonOf(error)}` : messageOf(error)
