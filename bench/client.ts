@@ -11,6 +11,8 @@ export type People = Disposable & {
   startRun(waitMs: number): Promise<string>
   listPending(runId: string): Promise<Pending>
   approve(approval: Pending): Promise<void>
+  reject(approval: Pending): Promise<void>
+  cancel(runId: string): Promise<void>
   /** Whether there is a run in one of these statuses. */
   isThere(status: readonly string[]): Promise<boolean>
 }
@@ -41,6 +43,13 @@ export function people(url: string): People {
     })
   }
 
+  async function resolve({ id, fingerprint }: Pending, decision: object) {
+    type Data = { resolveApproval: { __typename: string } }
+    const input = { approvalId: id, decision, expectedFingerprint: fingerprint }
+    const { resolveApproval } = await post<Data>('approver', operations.resolveApproval, { input })
+    if (resolveApproval.__typename !== 'ResolveApprovalSuccess') throw new Error(JSON.stringify(resolveApproval))
+  }
+
   return {
     async startRun(waitMs) {
       type Data = { startRun: { message?: string; run?: { id: string; status: string } } }
@@ -57,11 +66,12 @@ export function people(url: string): People {
       if (!edge) throw new Error(`Nothing is pending in ${runId}`)
       return edge.node
     },
-    async approve({ id, fingerprint }) {
-      type Data = { resolveApproval: { __typename: string } }
-      const input = { approvalId: id, decision: { approve: {} }, expectedFingerprint: fingerprint }
-      const { resolveApproval } = await post<Data>('approver', operations.resolveApproval, { input })
-      if (resolveApproval.__typename !== 'ResolveApprovalSuccess') throw new Error(JSON.stringify(resolveApproval))
+    approve: (approval) => resolve(approval, { approve: {} }),
+    reject: (approval) => resolve(approval, { reject: { message: 'Not this one.' } }),
+    async cancel(runId) {
+      type Data = { cancelRun: { __typename: string } }
+      const { cancelRun } = await post<Data>('requester', operations.cancelRun, { input: { runId } })
+      if (cancelRun.__typename !== 'CancelRunSuccess') throw new Error(JSON.stringify(cancelRun))
     },
     async isThere(status) {
       type Data = { runs: { edges: unknown[] } }

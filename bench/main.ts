@@ -14,6 +14,7 @@ import { liveFigures } from './live.ts'
 import { memoryFigures } from './memory.ts'
 import { mongodbEngineFigures } from './mongodb-engine.ts'
 import { raceFigures } from './race.ts'
+import { recoveryFigures } from './recovery.ts'
 import { sqliteEngineFigures } from './sqlite-engine.ts'
 
 // npm run bench -- [--store sqlite|mongodb] [--only engine,http,…] [--cycles N] [--many N] [--quick] [--json FILE] [--profile DIR]
@@ -28,6 +29,7 @@ const common: Parts = {
   live: liveFigures,
   lists: listsFigures,
   memory: memoryFigures,
+  recovery: recoveryFigures,
 }
 const partsOf: Readonly<Record<StoreKind, Parts>> = {
   sqlite: { engine: sqliteEngineFigures, ...common },

@@ -18,6 +18,10 @@ export const resolveApproval = `mutation Resolve($input: ResolveApprovalInput!) 
   }
 }`
 
+export const cancelRun = `mutation Cancel($input: CancelRunInput!) {
+  cancelRun(input: $input) { __typename ... on CancelRunSuccess { run { id status } } ${failure} }
+}`
+
 export const someRun = `query SomeRun($status: [RunStatus!]) {
   runs(first: 1, filter: { status: $status }) { edges { node { id status } } }
 }`

@@ -1,5 +1,6 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { MongoClient } from 'mongodb'
@@ -92,6 +93,13 @@ const handlers = {
     }
     return arrivals.shift() ?? 0
   },
+  /** What it holds, after a full collection of garbage. */
+  resources(): Resources {
+    const { rss, heap } = handlers.memory()
+    const mb = (bytes: number) => Math.round(bytes / 100_000) / 10
+    const handles = process.getActiveResourcesInfo().length
+    return { heap: mb(heap), rss: mb(rss), handles, fds: readdirSync('/proc/self/fd').length }
+  },
   /** In bytes, what is left after a full collection of garbage. */
   memory(): { readonly rss: number; readonly heap: number } {
     setFlagsFromString('--expose-gc')
@@ -102,6 +110,8 @@ const handlers = {
   },
 }
 export type ServerChild = typeof handlers
+/** Memory in MB; timers, sockets and the like; open files (on Linux). */
+export type Resources = Readonly<Record<'heap' | 'rss' | 'handles' | 'fds', number>>
 
 answer(handlers, async () => {
   await Promise.all([server?.close(), watching?.close()])
