@@ -68,10 +68,14 @@ export async function runCli(args: string[], { env = {}, cwd }: { env?: Record<s
   return { ...exit, stdout: child.stdout(), stderr: child.stderr() }
 }
 
-/** Node with nothing of this process's environment that could change what the server does. */
+/** Node with nothing of this process's environment that could change what the server does, if not how soon. */
 export function run(args: string[], env: Record<string, string>, cwd = root) {
-  const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, args, { cwd, env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
+  const child = spawn(process.execPath, args, {
+    cwd,
+    env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const written = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', (text: string) => {
