@@ -10,7 +10,7 @@ const model = scriptedModel([])
 const inputSchema = z.object({ id: z.string() })
 const execute = () => 'done'
 const base = { inputSchema, execute }
-const confirmed = { pause: 'CONFIRMATION', approval: 'REQUIRED', expiresInMs: null, when: null }
+const confirmed = { pause: 'CONFIRMATION', approval: 'REQUIRED', deadline: null, when: null }
 
 const define = (given: object, more: Partial<AgentDefinition> = {}) =>
   defineAgent({ name: 'support', model, tools: { remove: given }, ...more })
@@ -37,7 +37,7 @@ test("D1 approval: 'required' without a pause means confirmation", () => {
   expect(read({ ...base, approval: 'required' }).gate).toEqual(confirmed)
   expect(read({ ...base, approval: { type: 'required', expiresIn: '24h' } }).gate).toEqual({
     ...confirmed,
-    expiresInMs: 86_400_000,
+    deadline: { expiresInMs: 86_400_000, onExpiry: 'EXPIRE', remindBeforeMs: [] },
   })
 })
 
@@ -233,7 +233,7 @@ describe('D7 a gate holds however the tool reaches the agent', () => {
     expect(read(sdkTool({ ...base, needsApproval: true })).gate).toEqual(confirmed)
     expect(read(sdkTool({ ...base, needsApproval: false })).gate).toBeNull()
     const { when, ...gate } = read(sdkTool({ ...base, needsApproval: asks })).gate ?? {}
-    expect(gate).toEqual({ pause: 'CONFIRMATION', approval: 'REQUIRED', expiresInMs: null })
+    expect(gate).toEqual({ pause: 'CONFIRMATION', approval: 'REQUIRED', deadline: null })
     expect([
       when?.({ id: 'u_1' }, { toolCallId: 'c', messages: [] }),
       when?.({ id: 'u_2' }, { toolCallId: 'c', messages: [] }),
@@ -306,7 +306,7 @@ describe('D8 input is parsed with', () => {
 
 test('a duration is milliseconds, or a number with its unit', () => {
   const expiresIn = (duration: unknown) =>
-    read({ ...base, approval: { type: 'required', expiresIn: duration } }).gate?.expiresInMs
+    read({ ...base, approval: { type: 'required', expiresIn: duration } }).gate?.deadline?.expiresInMs
   expect([1_500, '250ms', '90s', '15m', '1.5h', '7d'].map(expiresIn)).toEqual([
     1_500, 250, 90_000, 900_000, 5_400_000, 604_800_000,
   ])
