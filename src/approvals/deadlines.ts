@@ -62,7 +62,7 @@ export function deadlineSweep(engine: Reach, stopping: AbortSignal): DeadlineSwe
         const due = waiting.filter((approval) => approval.due <= now)
         await Promise.all(due.map(settle))
         const next = waiting[due.length]?.due ?? now + everyMs
-        if (due.length < atOnce) return Math.min(everyMs, next - store.now())
+        if (due.length < atOnce) return Math.max(0, Math.min(everyMs, next - store.now()))
       }
       return everyMs
     },
