@@ -31,7 +31,7 @@ export function deadlineContract(makeStore: MakeStore): void {
     expect(await store.approvals.due(5_000, 10)).toEqual([{ id, tenant, runId, due: 5_000 }])
     expect(await dueIds(store, 8_000)).toEqual([soon?.id, reminding?.id, late?.id])
     expect(await dueIds(store, 8_000, 2)).toEqual([soon?.id, reminding?.id])
-    expect(await dueIds(store, 1e15)).not.toContain(endless?.id)
+    expect(await dueIds(store, 1e12)).not.toContain(endless?.id)
   })
 
   test('what is decided, expired or cancelled is due no more', async () => {
@@ -47,7 +47,7 @@ export function deadlineContract(makeStore: MakeStore): void {
     if (!run) throw new Error('not to be had')
     const cancelPending = aResolution({ status: 'CANCELLED', cause: 'CANCELLATION' })
     await store.runs.step(aStep(run, { head: completed, cancelPending }))
-    expect(await dueIds(store, 1e15)).toEqual([])
+    expect(await dueIds(store, 1e12)).toEqual([])
     expect(await store.approvals.get(cancelled.id)).toMatchObject({ status: 'CANCELLED', due: null })
   })
 
