@@ -6,10 +6,10 @@ import { answer, cpuMs } from './child.ts'
 import { startEngine } from './cycle.ts'
 
 const handlers = {
-  /** Gives every pending approval a deadline within one second, soon, and waits until the last is EXPIRED. */
+  /** Gives every pending approval the same deadline, soon, and waits until the last is EXPIRED. */
   async expireAll(url: string, count: number) {
-    const first = Date.now() + 3_000
-    await (isMongoUrl(url) ? dateMongodb(url, first) : dateSqlite(url, first))
+    const deadline = Date.now() + 3_000
+    await (isMongoUrl(url) ? dateMongodb(url, deadline) : dateSqlite(url, deadline))
     await using store = await openStore(url)
     const all = Promise.withResolvers<number>()
     let writes = 0
@@ -20,7 +20,8 @@ const handlers = {
     })
     const began = cpuMs()
     const engine = await startEngine(store)
-    const expiredMs = (await all.promise) - (first + 1_000)
+    const from = Math.max(deadline, store.now())
+    const expiredMs = (await all.promise) - from
     const cpu = cpuMs() - began
     await engine[Symbol.asyncDispose]()
     return { expiredMs, writes, cpuMs: cpu }
@@ -30,19 +31,14 @@ export type DeadlinesChild = typeof handlers
 
 answer(handlers)
 
-async function dateSqlite(url: string, first: number) {
+async function dateSqlite(url: string, at: number) {
   using database = openDatabase(databasePath(url), '')
-  database.connection
-    .prepare("UPDATE approvals SET expires_at = ? + rowid % 1000, due = ? + rowid % 1000 WHERE status = 'PENDING'")
-    .run(first, first)
+  database.connection.prepare("UPDATE approvals SET expires_at = ?, due = ? WHERE status = 'PENDING'").run(at, at)
 }
 
-async function dateMongodb(url: string, first: number) {
+async function dateMongodb(url: string, at: number) {
   await using client = new MongoClient(url)
-  const approvals = client.db().collection('approvals')
-  const found = await approvals.find({ status: 'PENDING' }).project({ _id: 1 }).toArray()
-  for (const [index, { _id }] of found.entries()) {
-    const due = new Date(first + (index % 1_000))
-    await approvals.updateOne({ _id }, { $set: { expiresAt: due, due, 'order.expires': due } })
-  }
+  const due = new Date(at)
+  const dated = { $set: { expiresAt: due, due, 'order.expires': due } }
+  await client.db().collection('approvals').updateMany({ status: 'PENDING' }, dated)
 }
