@@ -6,6 +6,7 @@ import { accessFigures } from './access.ts'
 import type { Bench, StoreKind } from './bench.ts'
 import { consoleFigures } from './console.ts'
 import { openDatabases } from './databases.ts'
+import { deadlineFigures } from './deadlines.ts'
 import { type Figure, fails, passes, table } from './figure.ts'
 import { httpFigures } from './http.ts'
 import { latencyFigures } from './latency.ts'
@@ -24,6 +25,7 @@ type Parts = Readonly<Record<string, Part>>
 
 const common: Parts = {
   access: accessFigures,
+  deadlines: deadlineFigures,
   http: httpFigures,
   latency: latencyFigures,
   live: liveFigures,

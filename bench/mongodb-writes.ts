@@ -32,7 +32,7 @@ const expected: readonly (readonly string[])[] = [
   ],
   // resolveApproval
   [
-    'findAndModify approvals status resolution updatedAt unheard order.resolved by revision history',
+    'findAndModify approvals status resolution updatedAt due unheard order.resolved by revision history',
     'update principals tenant id name',
   ],
   // the worker takes the lease

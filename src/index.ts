@@ -18,6 +18,7 @@ export {
 } from './agents/scripted-model.ts'
 export {
   type ApprovalSetting,
+  type ApprovalSettings,
   type Duration,
   type GateFields,
   type PauseSetting,

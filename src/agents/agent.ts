@@ -1,7 +1,7 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider'
 import type { ToolExecutionOptions, ToolResultOutput } from '@ai-sdk/provider-utils'
 import type { JsonObject, JsonText } from '../json.ts'
-import type { ApprovalType, PauseKind } from '../store/records.ts'
+import type { ApprovalType, ExpiryAction, PauseKind } from '../store/records.ts'
 import type { InputSchema } from './input-schema.ts'
 import type { PersonFields } from './person-fields.ts'
 
@@ -54,9 +54,16 @@ export type Gate = {
   readonly pause: PauseKind
   /** Null: the requester answers, and nothing is recorded but in the journal. */
   readonly approval: ApprovalType | null
-  readonly expiresInMs: number | null
+  /** By when somebody must decide; null: it waits for good. */
+  readonly deadline: Deadline | null
   /** Whether this call pauses; null: every call does. */
   readonly when: ((input: JsonObject, options: WhenOptions) => unknown) | null
+}
+export type Deadline = {
+  readonly expiresInMs: number
+  readonly onExpiry: ExpiryAction
+  /** How long before it reminders are, the earliest first. */
+  readonly remindBeforeMs: readonly number[]
 }
 export type WhenOptions = { readonly toolCallId: string; readonly messages: ToolExecutionOptions<never>['messages'] }
 

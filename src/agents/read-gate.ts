@@ -2,8 +2,8 @@ import { CountersignError } from '../errors.ts'
 import type { PauseKind } from '../store/records.ts'
 import type { Gate } from './agent.ts'
 import { agentOfTool } from './as-tool.ts'
-import { milliseconds } from './duration.ts'
 import type { PersonFields, schemaForPerson } from './person-fields.ts'
+import { readDeadline } from './read-deadline.ts'
 import type { ToolDefinition } from './tool.ts'
 
 const pauses = {
@@ -32,7 +32,7 @@ export type AnyToolDefinition = Omit<ToolDefinition, 'when' | 'execute' | 'toMod
  */
 export function readGate(tool: AnyToolDefinition): Gate | null {
   const asked = readNeedsApproval(tool.needsApproval)
-  const { type, expiresInMs } = readApproval(tool, asked !== null)
+  const { type, deadline } = readApproval(tool, asked !== null)
   const pause = readPause(tool, type)
   const when = readWhen(tool, asked)
   if (pause === 'external-execution' && when) {
@@ -47,7 +47,7 @@ export function readGate(tool: AnyToolDefinition): Gate | null {
   return {
     pause: pauses[pause],
     approval: type === null ? null : type === 'required' ? 'REQUIRED' : 'AUDIT',
-    expiresInMs,
+    deadline,
     when,
   }
 }
@@ -66,8 +66,7 @@ function readNeedsApproval(value: unknown): Asked | null {
 
 function readApproval(tool: AnyToolDefinition, asked: boolean) {
   const given = tool.approval
-  const settings = typeof given === 'object' && given !== null ? given : { type: given, expiresIn: undefined }
-  const { type: stated, expiresIn } = settings
+  const { type: stated, ...settings } = typeof given === 'object' && given !== null ? given : { type: given }
   if (tool.logApproval !== undefined && typeof tool.logApproval !== 'boolean')
     throw invalid('logApproval is true or false')
   // An approval that is given without its type must not become none.
@@ -82,13 +81,7 @@ function readApproval(tool: AnyToolDefinition, asked: boolean) {
     )
   if (type === 'audit' && asked)
     throw invalid("approval: 'audit' and needsApproval exclude each other: needsApproval means approval: 'required'")
-  const unknown = Object.keys(settings).filter((key) => key !== 'type' && key !== 'expiresIn')
-  if (unknown.length > 0)
-    throw invalid(`approval has no setting '${unknown[0]}': 'type' and 'expiresIn' are the settings`)
-  if (expiresIn !== undefined && type === 'audit') {
-    throw invalid("approval: 'audit' and expiresIn exclude each other: what the requester answers has no deadline")
-  }
-  return { type, expiresInMs: expiresIn === undefined ? null : milliseconds(expiresIn) } as const
+  return { type, deadline: readDeadline(settings, type) } as const
 }
 
 function readPause(tool: AnyToolDefinition, approval: 'required' | 'audit' | null): keyof typeof pauses | null {

@@ -6,6 +6,17 @@ export type PauseSetting = 'confirmation' | 'user-input' | 'external-execution'
 /** A duration: milliseconds, or a number with its unit: `'90s'`, `'15m'`, `'24h'`, `'7d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
+/** A required approval with a deadline; an audit has none. */
+export type ApprovalSettings = {
+  type: ApprovalSetting
+  /** Counted from the proposal. An approval that nobody decided in time is EXPIRED, and its call does not run. */
+  expiresIn?: Duration
+  /** What becomes of the run then. `'expire'`, the default: the model is told, and goes on. `'cancel-run'`: the run is cancelled. */
+  onExpiry?: 'expire' | 'cancel-run'
+  /** How long before the deadline consoles are reminded, each less than `expiresIn`; at most 10. */
+  remindAt?: readonly Duration[]
+}
+
 /** What became of a call: its result, or how it failed; or that it did not happen, and may be made again. */
 export type Reconciled =
   | { readonly happened: true; readonly result: unknown }
@@ -16,9 +27,9 @@ export type Reconciled =
 export type GateFields<Input> = {
   /**
    * Who must agree before a call runs. `'required'`: an approver, and nobody else. `'audit'`: the requester, and an approval record says so
-   * afterwards. With `expiresIn`, an approval that nobody decided in time is EXPIRED and its call does not run.
+   * afterwards. With {@link ApprovalSettings}, a required one has a deadline.
    */
-  approval?: ApprovalSetting | { type: ApprovalSetting; expiresIn?: Duration }
+  approval?: ApprovalSetting | ApprovalSettings
   /** The same as `approval: 'audit'`. */
   logApproval?: boolean
   /** How a call pauses the run. `approval: 'required'` alone means `'confirmation'`. */

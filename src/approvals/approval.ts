@@ -15,6 +15,7 @@ export type ProposedFor = {
   readonly fingerprint: string
   readonly answerSchema: JsonText | null
   readonly expiresAt: number | null
+  readonly remindAt: readonly number[]
   /** When it was proposed. */
   readonly at: number
 }
@@ -40,6 +41,7 @@ export function pendingApproval(
     status: 'PENDING',
     revision: 1,
     updatedAt: at,
+    due: call.remindAt[0] ?? call.expiresAt,
     resolution: null,
     unheard: false,
     history: [{ revision: 1, at, by: requestedBy, action: 'PROPOSED', note: null }],
@@ -57,6 +59,7 @@ export function auditRecord(run: RunRecord, call: ProposedFor, resolution: Resol
     revision: 2,
     createdAt: at,
     updatedAt: at,
+    due: null,
     resolution,
     history: [...proposed.history, change],
   }

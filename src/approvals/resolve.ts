@@ -9,6 +9,7 @@ import type { ResolveApprovalInput } from '../inputs.ts'
 import { forbidden, invalidInput, notFound, type ResolveApprovalResult } from '../results.ts'
 import type { ApprovalRecord, Resolution, RunRecord } from '../store/records.ts'
 import type { Decided, Expected } from '../store/store.ts'
+import { expire } from './deadlines.ts'
 import { checkNote } from './decide.ts'
 import { readDecision } from './read-decision.ts'
 import { resolutionWith } from './resolution.ts'
@@ -33,7 +34,7 @@ export async function resolveApproval(
   if (reasons.includes('OWN_REQUEST'))
     return forbidden('You requested this run: somebody else must resolve its approvals.')
   if (approval.status !== 'PENDING') return conflict(approval)
-  if (isPastDeadline(approval, now)) return conflict(await expire(engine, approval, now))
+  if (isPastDeadline(approval, now)) return conflict((await expire(engine, approval, now)).approval ?? approval)
   if ((input.expectedStatus ?? 'PENDING') !== 'PENDING') return conflict(approval)
   if (input.expectedFingerprint != null && input.expectedFingerprint !== approval.fingerprint) return conflict(approval)
   if (input.expectedRevision != null && input.expectedRevision !== approval.revision) return conflict(approval)
@@ -66,9 +67,8 @@ export async function resolveApproval(
   if (decided.approval === null) return notFound('approval')
   if (!decided.won) {
     // The deadline may have passed while the decision was on its way.
-    return conflict(
-      isPastDeadline(decided.approval, at) ? await expire(engine, decided.approval, at) : decided.approval,
-    )
+    const late = isPastDeadline(decided.approval, at) ? await expire(engine, decided.approval, at) : decided
+    return conflict(late.approval ?? decided.approval)
   }
   return success(engine, decided.approval, engine.worker.wake(approval.runId))
 }
@@ -106,23 +106,6 @@ async function decideOnce(
     won: decided.won || decided.approval?.resolution?.decisionId === resolution.decisionId,
     approval: decided.approval,
   }
-}
-
-/** Whoever comes late writes EXPIRED: the deadline decides, not who looks. Gives what stands afterwards. */
-export async function expire(
-  { store, worker }: Pick<Engine, 'store' | 'worker'>,
-  approval: ApprovalRecord,
-  now: number,
-): Promise<ApprovalRecord> {
-  const resolution = resolutionWith({ status: 'EXPIRED', cause: 'DEADLINE', at: now })
-  const decided = await store.approvals.decide(
-    approval.id,
-    approval.tenant,
-    { deadline: { is: 'passed', at: now } },
-    resolution,
-  )
-  if (decided.won) void worker.wake(approval.runId)
-  return decided.approval ?? approval
 }
 
 /** How long the answer waits for the run to be claimed, which says how it stands; in ms. */

@@ -120,6 +120,7 @@ export const ApprovalAction = builder.enumType('ApprovalAction', {
   description: 'What happened to an approval.',
   values: {
     PROPOSED: { description: 'The model asked for the call.' },
+    REMINDED: { description: 'Its deadline is near, and nobody had decided.' },
     APPROVED: { description: 'It was approved.' },
     REJECTED: { description: 'It was rejected.' },
     EXPIRED: { description: 'Its deadline came.' },

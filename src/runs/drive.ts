@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { Agent, AgentTool } from '../agents/agent.ts'
-import { expire } from '../approvals/resolve.ts'
+import { expire } from '../approvals/deadlines.ts'
 import type { Engine } from '../engine.ts'
 import { isUnavailable } from '../errors.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
 import { type ApprovalRecord, type CancelRequest, isOver, type RunRecord } from '../store/records.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
-import { type Call, isInDoubt, isOpen, presentCalls } from './fold.ts'
+import type { Call } from './fold.ts'
 import type { CallOutcome } from './journal.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
 import { approvalsOf, relativesOf } from './load.ts'
@@ -153,9 +153,9 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         return false
       case 'pause':
         lease.draft({ type: 'paused' })
-        return giveUp(nextDeadline())
+        return giveUp(null)
       case 'wait-outside':
-        return giveUp(nextDeadline())
+        return giveUp(null)
       case 'wait-here':
         await lease.flush()
         if (!unseen) await somethingChanges()
@@ -220,17 +220,6 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   function wakeOnce(id: RunId) {
     if (!woken.has(id)) void engine.worker.wake(id)
     woken.add(id)
-  }
-
-  /** When a paused run must be looked at again: the first deadline of what it waits for. A record that is gone has none. */
-  function nextDeadline(): number | null {
-    const deadlines = presentCalls(lease.state)
-      .filter((call) => isOpen(call) && !isInDoubt(call))
-      .flatMap(({ proposed: { approvalId, expiresAt } }) => {
-        const known = approvalId !== null && approvals.has(approvalId)
-        return expiresAt !== null && (known || expiresAt > store.now()) ? [expiresAt] : []
-      })
-    return deadlines.length > 0 ? Math.min(...deadlines) : null
   }
 
   /** Lets go unless a signal came since the record was read; then looks again. */

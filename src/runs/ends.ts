@@ -26,7 +26,7 @@ export const failed = (code: FailureCode, message: string): Ending => ({ type: '
 export const cancelled = ({ by, reason }: CancelRequest): Ending => ({ type: 'cancelled', by, reason })
 
 /** A call that is on record as started, and was not entered. */
-export const cancelledCall = ({ proposed }: Call, by: PrincipalId): CallDecision => ({
+export const cancelledCall = ({ proposed }: Call, by: PrincipalId | null): CallDecision => ({
   callId: proposed.callId,
   verdict: 'CANCELLED',
   by,

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { CountersignError } from '../errors.ts'
 import type { ApprovalId, CallId, PrincipalId, RunId } from '../ids.ts'
 import { type JsonText, sha256 } from '../json.ts'
-import { approvalTypes, type EntryRecord, failureCodes, pauseKinds } from '../store/records.ts'
+import { approvalTypes, type EntryRecord, expiryActions, failureCodes, pauseKinds } from '../store/records.ts'
 
 // The journal's vocabulary: what can happen in a run. Everything else about a run is a fold over these entries.
 
@@ -36,6 +36,9 @@ const proposedCall = z.object({
   answerSchema: jsonText.nullable().default(null),
   approvalId: approvalIdSchema.nullable(),
   expiresAt: z.number().nullable(),
+  remindAt: z.array(z.number()).default([]),
+  /** What becomes of the run when nobody decides in time, as the tool's definition had it at proposal. */
+  onExpiry: z.enum(expiryActions).default('EXPIRE'),
   /** Set when the call cannot run: unknown tool, unparsable or invalid arguments. The model is told. */
   invalid: z.string().nullable(),
 })
@@ -104,7 +107,7 @@ const bodies = [
   z.object({ type: z.literal('child-started'), callId: callIdSchema, childId: runId }),
   z.object({ type: z.literal('completed'), output: z.string() }),
   z.object({ type: z.literal('failed'), code: z.enum(failureCodes), message: z.string() }),
-  z.object({ type: z.literal('cancelled'), by: principal, reason: z.string().nullable() }),
+  z.object({ type: z.literal('cancelled'), by: principal.nullable(), reason: z.string().nullable() }),
 ] as const
 
 const place = z.object({

@@ -64,7 +64,7 @@ export type NextStep =
 export function next(state: RunState, around: Surroundings): NextStep {
   if (isOver(state.status)) return { do: 'nothing' }
   const calls = presentCalls(state)
-  const request = around.cancelRequested ?? orphaned(around)
+  const request = around.cancelRequested ?? orphaned(around) ?? overdue(calls, around)
   if (request) return cancel(calls, around, request)
   const lost = calls.filter((call) => isUnderWay(call) && !around.running.has(call.proposed.callId))
   if (lost.length > 0) return { do: 'recover', calls: lost }
@@ -101,6 +101,16 @@ export function recoveryOf(
 const orphaned = ({ outer, now }: Surroundings): CancelRequest | null =>
   outer && isOver(outer.status) ? { by: outer.requestedBy, at: now, reason: nobodyAsks } : null
 export const nobodyAsks = 'The run that asked for it is over.'
+
+/** Nobody decided in time on a call whose tool wants no more of the run then. */
+function overdue(calls: readonly Call[], { now }: Surroundings): CancelRequest | null {
+  const call = calls.find(
+    ({ proposed, decision }) => proposed.onExpiry === 'CANCEL_RUN' && decision?.verdict === 'EXPIRED',
+  )
+  if (!call) return null
+  const { toolName, approvalId } = call.proposed
+  return { by: null, at: now, reason: `Nobody decided in time on ${toolName} (${approvalId}).` }
+}
 
 function cancel(calls: readonly Call[], around: Surroundings, request: CancelRequest): NextStep {
   const children = openRuns(calls, around).flatMap(([, child]) => (child && !isOver(child.status) ? [child] : []))

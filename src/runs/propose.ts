@@ -1,5 +1,5 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
-import type { Agent, AgentTool, WhenOptions } from '../agents/agent.ts'
+import type { Agent, AgentTool, Deadline, WhenOptions } from '../agents/agent.ts'
 import { type ProposedFor, pendingApproval } from '../approvals/approval.ts'
 import { fingerprint } from '../approvals/fingerprint.ts'
 import type { Limits } from '../engine.ts'
@@ -60,11 +60,16 @@ async function proposeOne(agent: Agent, asked: Asked, index: number, where: Wher
   }
   if (tool.gate === null || (when === 'no' && (await isWhole(tool, read.value))))
     return { call: { ...known, ...ungated, answerSchema: null }, approval: null }
-  const { pause, approval, expiresInMs } = tool.gate
-  const expiresAt = approval === null || expiresInMs === null ? null : where.now + expiresInMs
+  const { pause, approval, deadline } = tool.gate
   const approvalId = approval === null ? null : approvalIdOf(callId)
   const answerSchema = answerSchemaOf(tool, pause, read.value)
-  const call: ProposedCall = { ...known, gate: { pause, approval }, answerSchema, approvalId, expiresAt }
+  const call: ProposedCall = {
+    ...known,
+    ...(deadline ? dated(deadline, where.now) : undated),
+    gate: { pause, approval },
+    answerSchema,
+    approvalId,
+  }
   const record = approval === 'REQUIRED' ? pendingApproval(where.run, recordFor(call, tool, where.now)) : null
   return { call, approval: record }
 }
@@ -78,7 +83,13 @@ function answerSchemaOf({ personFields, outputSchema }: AgentTool, pause: PauseK
   return pause === 'EXTERNAL_EXECUTION' ? toJsonText(outputSchema) : null
 }
 
-const ungated = { gate: null, approvalId: null, expiresAt: null }
+function dated({ expiresInMs, onExpiry, remindBeforeMs }: Deadline, now: number) {
+  const expiresAt = now + expiresInMs
+  return { expiresAt, onExpiry, remindAt: remindBeforeMs.map((before) => expiresAt - before) }
+}
+
+const undated = { expiresAt: null, onExpiry: 'EXPIRE' as const, remindAt: [] }
+const ungated = { ...undated, gate: null, approvalId: null }
 const emptyObject = toJsonText({})
 
 type Read =
@@ -142,13 +153,13 @@ export function reconciliation(run: RunRecord, call: Call, tool: AgentTool | und
     arguments: args,
     fingerprint: fingerprint(proposed.toolName, proposed.inputSchema ?? '', args),
     answerSchema: toJsonText(same?.outputSchema ?? {}),
-    expiresAt: null,
+    ...{ expiresAt: null, remindAt: [] },
   })
 }
 
 /** What the record of a gated call takes from it; the tool gives what the journal does not keep. */
 export function recordFor(
-  { callId, approvalId, toolName, gate, arguments: args, fingerprint: print, answerSchema, expiresAt }: ProposedCall,
+  { callId, approvalId, toolName, gate, arguments: args, fingerprint: print, ...call }: ProposedCall,
   tool: AgentTool | undefined,
   at: number,
 ): ProposedFor {
@@ -162,8 +173,9 @@ export function recordFor(
     type: gate?.approval ?? 'REQUIRED',
     arguments: args,
     fingerprint: print ?? '',
-    answerSchema,
-    expiresAt,
+    answerSchema: call.answerSchema,
+    expiresAt: call.expiresAt,
+    remindAt: call.remindAt,
     at,
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { deadlineSweep } from '../approvals/deadlines.ts'
 import type { Engine } from '../engine.ts'
 import { isUnavailable } from '../errors.ts'
 import type { RunId } from '../ids.ts'
@@ -183,18 +184,19 @@ export function createWorker(engine: WorkerEngine): Worker {
     for (const id of await store.approvals.unheard(before, 100)) void wake(id)
   }
 
-  /** Again and again until the worker has stopped: also while it is stopping, tools that still run keep their lease. */
-  async function repeat(everyMs: number, what: string, work: () => Promise<void>) {
+  /** Again and again until the worker has stopped, after what the work says or `everyMs`: also while it is stopping, tools that still run keep their lease. */
+  async function repeat(everyMs: number, what: string, work: () => Promise<number> | Promise<void>) {
     let failing = false
     while (!stopped.signal.aborted) {
+      let wait = everyMs
       try {
-        await work()
+        wait = (await work()) ?? everyMs
         failing = false
       } catch (error) {
         if (!failing) log.warn({ err: error }, `${what} failed; it is tried again.`)
         failing = true
       }
-      await delay(everyMs, undefined, { signal: stopped.signal }).catch(() => {})
+      await delay(wait, undefined, { signal: stopped.signal }).catch(() => {})
     }
   }
 
@@ -227,10 +229,12 @@ export function createWorker(engine: WorkerEngine): Worker {
     async start() {
       await sweepUnheard(store.now())
       const { leaseMs } = settings
+      const deadlines = deadlineSweep({ ...engine, worker }, stopping.signal)
       // Apart from each other: a claim that has to wait, for another's transaction on that run, must not cost this process its leases.
       sweeping = Promise.all([
         repeat(leaseMs / 3, 'Renewing the leases', renewAll),
         repeat(Math.min(longestSweep, leaseMs / 6), 'The sweep for due runs', sweep),
+        repeat(longestSweep, 'The sweep for deadlines', () => deadlines.look(longestSweep)),
       ])
     },
     wake,

@@ -35,7 +35,8 @@ export type RunHead = {
   readonly gated: boolean
 }
 
-export type CancelRequest = { readonly by: PrincipalId; readonly at: number; readonly reason: string | null }
+/** `by` is null where no person asked for it: a deadline passed. */
+export type CancelRequest = { readonly by: PrincipalId | null; readonly at: number; readonly reason: string | null }
 
 export type RunRecord = RunHead & {
   readonly v: 1
@@ -86,8 +87,11 @@ export const approvalTypes = ['REQUIRED', 'AUDIT'] as const
 export type ApprovalType = (typeof approvalTypes)[number]
 export const pauseKinds = ['CONFIRMATION', 'USER_INPUT', 'EXTERNAL_EXECUTION', 'RECONCILIATION'] as const
 export type PauseKind = (typeof pauseKinds)[number]
+/** What becomes of a run one of whose approvals nobody decided in time: the model is told and goes on, or it is cancelled. */
+export const expiryActions = ['EXPIRE', 'CANCEL_RUN'] as const
+export type ExpiryAction = (typeof expiryActions)[number]
 export type ResolutionCause = 'DECISION' | 'DEADLINE' | 'CANCELLATION'
-export type ApprovalAction = 'PROPOSED' | ResolvedStatus
+export type ApprovalAction = 'PROPOSED' | 'REMINDED' | ResolvedStatus
 
 export type Resolution = {
   readonly status: ResolvedStatus
@@ -136,11 +140,15 @@ export type ApprovalRecord = {
   readonly requestedBy: PrincipalId
   readonly createdAt: number
   readonly expiresAt: number | null
+  /** When it is reminded of, in order; all before `expiresAt`. */
+  readonly remindAt: readonly number[]
   // What a decision changes:
   readonly status: ApprovalStatus
   /** 1 at creation, one more with every change. */
   readonly revision: number
   readonly updatedAt: number
+  /** While it is PENDING, when something is to be done about it next: the next reminder, or the deadline. Else null. */
+  readonly due: number | null
   readonly resolution: Resolution | null
   /** Decided, and the run's journal does not say so yet. */
   readonly unheard: boolean

@@ -124,9 +124,22 @@ export interface ApprovalStore {
    * and one more change of the history are written. Gives the record as it stands afterwards, null when there is none in this tenant.
    */
   decide(id: ApprovalId, tenant: string, expected: Expected, resolution: Resolution): Promise<Decided>
+  /** What is PENDING and due at `at` or before, the longest due first. At most `limit`. */
+  due(at: number, limit: number): Promise<DueApproval[]>
+  /**
+   * The conditional write of a reminder. Wins only while the approval is PENDING and due when it was read to be; then `due`, revision + 1, updatedAt
+   * and one more change of the history are written. Gives whether it won.
+   */
+  remind(
+    approval: Pick<DueApproval, 'id' | 'tenant' | 'due'>,
+    next: { readonly due: number; readonly at: number },
+  ): Promise<boolean>
   /** Runs that have had an unheard approval since before `before`: their signal was lost. At most `limit`. */
   unheard(before: number, limit: number): Promise<RunId[]>
 }
+
+/** Little of each, for there may be very many. */
+export type DueApproval = Pick<ApprovalRecord, 'id' | 'tenant' | 'runId'> & { readonly due: number }
 
 /** What must hold for a decision to win: the status is PENDING, and the rest where given. */
 export type Expected = {

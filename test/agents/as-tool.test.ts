@@ -25,14 +25,18 @@ describe('an agent as a tool', () => {
     expect(toolOf(asTool(inner))?.modelSchema.json).toMatchObject({ required: ['message'] })
   })
 
-  const confirmation = { pause: 'CONFIRMATION', expiresInMs: null, when: null }
+  const confirmation = { pause: 'CONFIRMATION', deadline: null, when: null }
   test.each<[string, object, object | null]>([
     ['none', asTool(inner), null],
     ["approval: 'required'", { ...asTool(inner), approval: 'required' }, { ...confirmation, approval: 'REQUIRED' }],
     [
       'a deadline',
       { ...asTool(inner), approval: { type: 'required', expiresIn: '1m' } },
-      { ...confirmation, approval: 'REQUIRED', expiresInMs: 60_000 },
+      {
+        ...confirmation,
+        approval: 'REQUIRED',
+        deadline: { expiresInMs: 60_000, onExpiry: 'EXPIRE', remindBeforeMs: [] },
+      },
     ],
     ["pause: 'confirmation'", { ...asTool(inner), pause: 'confirmation' }, { ...confirmation, approval: null }],
     [

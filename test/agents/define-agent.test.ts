@@ -10,7 +10,8 @@ const model = scriptedModel([])
 const inputSchema = z.object({ id: z.string() })
 const execute = () => 'done'
 const base = { inputSchema, execute }
-const confirmed = { pause: 'CONFIRMATION', approval: 'REQUIRED', expiresInMs: null, when: null }
+const aDay = { type: 'required', expiresIn: '24h' }
+const confirmed = { pause: 'CONFIRMATION', approval: 'REQUIRED', deadline: null, when: null }
 
 const define = (given: object, more: Partial<AgentDefinition> = {}) =>
   defineAgent({ name: 'support', model, tools: { remove: given }, ...more })
@@ -37,7 +38,15 @@ test("D1 approval: 'required' without a pause means confirmation", () => {
   expect(read({ ...base, approval: 'required' }).gate).toEqual(confirmed)
   expect(read({ ...base, approval: { type: 'required', expiresIn: '24h' } }).gate).toEqual({
     ...confirmed,
-    expiresInMs: 86_400_000,
+    deadline: { expiresInMs: 86_400_000, onExpiry: 'EXPIRE', remindBeforeMs: [] },
+  })
+})
+
+test('a deadline may have reminders, each once and the earliest first, and an end', () => {
+  const approval = { ...aDay, remindAt: ['10m', '1h', 600_000], onExpiry: 'cancel-run' }
+  expect(read({ ...base, approval }).gate).toEqual({
+    ...confirmed,
+    deadline: { expiresInMs: 86_400_000, onExpiry: 'CANCEL_RUN', remindBeforeMs: [3_600_000, 600_000] },
   })
 })
 
@@ -86,6 +95,16 @@ describe('D4 a wrong tool is refused', () => {
       /'amount', which is no field .* id/,
     ],
     ['userInput that is no list', { pause: 'user-input', userInput: 'id' }, /userInput is a list/],
+    ['a reminder without a deadline', { approval: { type: 'required', remindAt: ['1h'] } }, /add expiresIn/],
+    ['an end without a deadline', { approval: { type: 'required', onExpiry: 'expire' } }, /add expiresIn/],
+    ['an unknown end', { approval: { ...aDay, onExpiry: 'reject' } }, /onExpiry: 'reject' is unknown/],
+    ['an end that every object has', { approval: { ...aDay, onExpiry: 'toString' } }, /is unknown/],
+    ['a reminder as early as the call', { approval: { ...aDay, remindAt: ['1h', '24h'] } }, /exclude each other/],
+    ['a reminder that is no duration', { approval: { ...aDay, remindAt: ['early'] } }, /no duration/],
+    ['reminders that are no list', { approval: { ...aDay, remindAt: '1h' } }, /is a list/],
+    ['eleven reminders', { approval: { ...aDay, remindAt: Array(11).fill('1h') } }, /at most 10/],
+    ['a reminder of an audit', { pause: 'confirmation', approval: { type: 'audit', remindAt: ['1h'] } }, /no deadline/],
+    ['an end of an audit', { pause: 'confirmation', approval: { type: 'audit', onExpiry: 'expire' } }, /no deadline/],
     ['a deadline of an audit', { pause: 'confirmation', approval: { type: 'audit', expiresIn: '1h' } }, /no deadline/],
     [
       'when and external-execution',
@@ -233,7 +252,7 @@ describe('D7 a gate holds however the tool reaches the agent', () => {
     expect(read(sdkTool({ ...base, needsApproval: true })).gate).toEqual(confirmed)
     expect(read(sdkTool({ ...base, needsApproval: false })).gate).toBeNull()
     const { when, ...gate } = read(sdkTool({ ...base, needsApproval: asks })).gate ?? {}
-    expect(gate).toEqual({ pause: 'CONFIRMATION', approval: 'REQUIRED', expiresInMs: null })
+    expect(gate).toEqual({ pause: 'CONFIRMATION', approval: 'REQUIRED', deadline: null })
     expect([
       when?.({ id: 'u_1' }, { toolCallId: 'c', messages: [] }),
       when?.({ id: 'u_2' }, { toolCallId: 'c', messages: [] }),
@@ -306,7 +325,7 @@ describe('D8 input is parsed with', () => {
 
 test('a duration is milliseconds, or a number with its unit', () => {
   const expiresIn = (duration: unknown) =>
-    read({ ...base, approval: { type: 'required', expiresIn: duration } }).gate?.expiresInMs
+    read({ ...base, approval: { type: 'required', expiresIn: duration } }).gate?.deadline?.expiresInMs
   expect([1_500, '250ms', '90s', '15m', '1.5h', '7d'].map(expiresIn)).toEqual([
     1_500, 250, 90_000, 900_000, 5_400_000, 604_800_000,
   ])

@@ -27,7 +27,7 @@ async function define(tools: readonly Listed[], options?: McpToolsOptions) {
   return agent.tools
 }
 
-const required = { pause: 'CONFIRMATION', approval: 'REQUIRED', expiresInMs: null, when: null }
+const required = { pause: 'CONFIRMATION', approval: 'REQUIRED', deadline: null, when: null }
 
 describe('the gate of a tool of an MCP server', () => {
   const annotations: Record<string, [annotations: object | undefined, gate: object | null, destructive: boolean]> = {
@@ -55,7 +55,7 @@ describe('the gate of a tool of an MCP server', () => {
     ],
     'has another approval': [
       { approval: { type: 'required', expiresIn: '1h' } },
-      { ...required, expiresInMs: 3_600_000 },
+      { ...required, deadline: { expiresInMs: 3_600_000, onExpiry: 'EXPIRE', remindBeforeMs: [] } },
       null,
     ],
     'is for the record': [{ approval: 'audit', pause: 'confirmation' }, { ...required, approval: 'AUDIT' }, null],

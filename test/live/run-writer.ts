@@ -161,9 +161,11 @@ export function pendingApproval(
     requestedBy: run.requestedBy,
     createdAt: at,
     expiresAt: null,
+    remindAt: [],
     status: 'PENDING',
     revision: 1,
     updatedAt: at,
+    due: null,
     resolution: null,
     unheard: false,
     history: [{ revision: 1, at, by: run.requestedBy, action: 'PROPOSED', note: null }],
@@ -181,7 +183,7 @@ const callOf = ({ callId, id, toolName, arguments: given, fingerprint, kind, typ
   gate: { pause: kind, approval: type },
   when: 'not-asked',
   approvalId: id,
-  expiresAt: null,
+  ...{ expiresAt: null, remindAt: [], onExpiry: 'EXPIRE' },
   invalid: null,
 })
 

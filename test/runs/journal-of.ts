@@ -12,7 +12,7 @@ import { type Call, emptyState, fold, presentCalls, type RunState } from '../../
 import { type CallDecision, type Entry, type EntryBody, type ProposedCall, writeEntry } from '../../src/runs/journal.ts'
 import { entryAfter } from '../../src/runs/lease.ts'
 import type { Surroundings } from '../../src/runs/next.ts'
-import type { ApprovalRecord, Resolution, RunRecord } from '../../src/store/records.ts'
+import type { ApprovalRecord, ExpiryAction, Resolution, RunRecord } from '../../src/store/records.ts'
 
 export const runId = newRunId()
 export const requester = principalId('rita')
@@ -25,7 +25,7 @@ export type CallKind = 'valid' | 'plain' | 'required' | 'invalid'
 export function proposedCall(
   kind: CallKind,
   index = 0,
-  { seq = 3, expiresAt = null as number | null } = {},
+  { seq = 3, expiresAt = null as number | null, onExpiry = 'EXPIRE' as ExpiryAction } = {},
 ): ProposedCall {
   const id = callId(runId, seq, index)
   const gate = { pause: 'CONFIRMATION' as const, approval: kind === 'required' ? ('REQUIRED' as const) : null }
@@ -41,6 +41,8 @@ export function proposedCall(
     answerSchema: null,
     approvalId: kind === 'required' ? approvalIdOf(id) : null,
     expiresAt,
+    remindAt: [],
+    onExpiry,
     invalid: kind === 'invalid' ? 'The arguments are invalid.' : null,
   }
 }
@@ -155,9 +157,11 @@ export function approvalFor(call: ProposedCall, status: ApprovalRecord['status']
     requestedBy: requester,
     createdAt: 3_000,
     expiresAt: call.expiresAt,
+    remindAt: [],
     status,
     revision: status === 'PENDING' ? 1 : 2,
     updatedAt: 3_000,
+    due: null,
     resolution: status === 'PENDING' ? null : resolution(status),
     unheard: status !== 'PENDING',
     history: [],

@@ -105,6 +105,21 @@ describe('a call that needs somebody', () => {
     })
     expect(next(state, around({ approvals, now: 9_999 }))).toMatchObject({ do: 'hear' })
   })
+  test('that expired cancels its run where its tool wants that, before anything else is done', () => {
+    const late = proposedCall('required', 2, { onExpiry: 'CANCEL_RUN' })
+    const other = proposedCall('required', 4)
+    const state = stateAfterTurn([late, other], paused, decided(decision(late.callId, 'EXPIRED')))
+    const reason = expect.stringContaining(String(late.approvalId))
+    const request = { by: null, at: 10_000, reason }
+    const approvals = [approvalFor(other, 'APPROVED')]
+    expect(next(state, around({ approvals, resumeMode: 'MANUAL' }))).toEqual({ do: 'cancel', request })
+    const running = { running: new Set([proposedCall('valid', 6).callId]) }
+    expect(next(state, around(running))).toEqual({ do: 'abort-calls' })
+    // Who said so before has cancelled it.
+    expect(next(state, around({ cancelRequested }))).toEqual({ do: 'cancel', request: cancelRequested })
+    const rejected = stateAfterTurn([late], paused, decided(decision(late.callId, 'REJECTED')))
+    expect(next(rejected, around())).toEqual({ do: 'resume' })
+  })
   test('whose record is missing keeps the run waiting: nobody is asked instead', () => {
     expect(next(stateAfterTurn([required], paused), around())).toEqual({ do: 'wait-outside' })
   })

@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { approvalContract } from './contract-approvals.ts'
+import { deadlineContract } from './contract-deadlines.ts'
 import { feedContract } from './contract-feed.ts'
 import { keyContract } from './contract-keys.ts'
 import { listContract } from './contract-lists.ts'
@@ -18,6 +19,7 @@ export function storeContract(name: string, makeStore: MakeStore): void {
     describe('steps', () => stepContract(makeStore))
     describe('steps that concern other runs', () => startContract(makeStore))
     describe('approvals', () => approvalContract(makeStore))
+    describe('deadlines', () => deadlineContract(makeStore))
     describe('lists', () => listContract(makeStore))
     describe('keys', () => keyContract(makeStore))
     describe('the feed and the rest', () => feedContract(makeStore))

@@ -191,6 +191,9 @@ describe.skipIf(mongodbIsOff())('is never obeyed:', () => {
         getMany: () => store.approvals.getMany([approval, approval]),
         decide: () => store.approvals.decide(approval, 'default', {}, aResolution()),
         'decide tenant': () => store.approvals.decide(approvalId as never, tenant, {}, aResolution()),
+        'remind due': () =>
+          store.approvals.remind({ id: approvalId as never, tenant: 'default', due: make('1') }, { due: 2, at: 1 }),
+        'remind tenant': () => store.approvals.remind({ id: approval, tenant, due: 1 }, { due: 2, at: 1 }),
         fingerprint: () =>
           store.approvals.decide(approvalId as never, 'default', { fingerprint: make('f') }, aResolution()),
         revision: () => store.approvals.decide(approvalId as never, 'default', { revision: make('1') }, aResolution()),

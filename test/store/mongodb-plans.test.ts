@@ -162,12 +162,14 @@ describe.skipIf(mongodbIsOff())('served by an index, in its order:', () => {
       await areServedByIndexes('a count of approvals', () => store.approvals.count(filter, 10))
   })
 
-  test('the work that is due, and what is unheard', async () => {
+  test('the work that is due, and what is unheard or overdue', async () => {
     await paused(store, { agentName: 'billing' })
     const due = () => store.runs.claimDue(['support', 'billing'], 3, lease(1e9))
     await claimed(store, { agentName: 'billing' })
     await areServedByIndexes('work that is due', due)
     await areServedByIndexes('what is unheard', () => store.approvals.unheard(1e9, 10))
+    await paused(store, {}, { expiresAt: 9_000, due: 9_000 })
+    await areServedByIndexes('what is overdue', () => store.approvals.due(1e9, 10))
   })
 
   test('a session’s history, a run’s journal, records by id, names', async () => {
@@ -200,6 +202,9 @@ describe.skipIf(mongodbIsOff())('served by an index, in its order:', () => {
     )
     await areServedByIndexes('a decision that is lost', () =>
       store.approvals.decide(first as never, 'acme', {}, aResolution()),
+    )
+    await areServedByIndexes('a reminder', () =>
+      store.approvals.remind({ id: second as never, tenant: 'acme', due: 5 }, { due: 6, at: 5 }),
     )
     await areServedByIndexes('a signal', () => store.runs.signal(run.id, { by: alice, at: 1, reason: null }))
     await areServedByIndexes('a claim', () => store.runs.claimOrSignal(run.id, lease(9_000)))

@@ -1,9 +1,16 @@
 import { type CollectionInfo, type Db, MongoClient } from 'mongodb'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { collectionsOf, fromApproval, fromKey, fromRun } from '../../src/store/mongodb/documents.ts'
+import {
+  type ApprovalDocument,
+  collectionsOf,
+  fromApproval,
+  fromKey,
+  fromRun,
+} from '../../src/store/mongodb/documents.ts'
 import { indexes } from '../../src/store/mongodb/indexes.ts'
 import { prepareSchema } from '../../src/store/mongodb/schema.ts'
 import { openMongoStore } from '../../src/store/mongodb/store.ts'
+import type { ApprovalRecord } from '../../src/store/records.ts'
 import type { News } from '../../src/store/store.ts'
 import { mongoDatabase, mongodbIsOff } from '../support/mongodb-database.ts'
 import { runCli } from '../support/spawn-server.ts'
@@ -100,6 +107,23 @@ describe.skipIf(mongodbIsOff())('the collections', () => {
     expect(await shapeOf(db)).toEqual(wanted)
     expect(await runs.findOne()).toEqual({ ...old, wake: 'soon' })
     expect(await runs.updateOne({ _id: old._id }, { $set: { status: 'FAILED' } })).toMatchObject({ modifiedCount: 1 })
+  })
+
+  test('get told what is due about approvals that were pending before; a server of before may still write', async () => {
+    const { url, db } = openDatabase()
+    await prepareSchema(db, '')
+    const { approvals } = collectionsOf(db, '')
+    const before = (given: Partial<ApprovalRecord>, index: number) => {
+      const { due: _, remindAt: __, ...old } = fromApproval(anApproval(aRun(), given, 2, index))
+      return old as ApprovalDocument
+    }
+    const pending = before({ expiresAt: 5_000 }, 0)
+    await approvals.insertMany([pending, before({}, 1), before({ expiresAt: 5_000, status: 'APPROVED' }, 2)])
+    await approvals.dropIndex('approvals_due')
+    await using store = await openMongoStore({ url })
+    expect(await store.approvals.due(5_000, 10)).toMatchObject([{ id: pending._id, due: 5_000 }])
+    expect(await store.approvals.get(pending._id)).toMatchObject({ remindAt: [], due: 5_000 })
+    expect(await approvals.insertOne(before({}, 3))).toMatchObject({ acknowledged: true })
   })
 
   test('refuse documents that are broken, whoever writes them', async () => {

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { approvalConditions, approvalSorting, runConditions, runSorting } from '../../src/store/filters.ts'
 import { approvalIndexes, runIndexes } from '../../src/store/list-indexes.ts'
+import { dueText } from '../../src/store/sqlite/approvals.ts'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
 import { type Arm, countArms, pageArms } from '../../src/store/sqlite/lists.ts'
 import { approvalFilters, approvalOrders, pages, runFilters } from './asked-lists.ts'
@@ -49,4 +50,9 @@ test('every count is taken from an index', () => {
     ),
   ]
   for (const line of plans(counts)) expect(line).not.toMatch(/SCAN (runs|approvals)|TEMP B-TREE/)
+})
+
+test('what is overdue is read in its order from an index of nothing else', () => {
+  const lines = plans([{ text: dueText(''), values: [9_000] }])
+  expect(lines).toEqual([expect.stringContaining('SEARCH approvals USING INDEX approvals_due')])
 })

@@ -184,6 +184,23 @@ describe('the file', () => {
     expect(await store.runs.list(filter, 'NEWEST_FIRST', { limit: 5 })).toEqual([run])
   })
 
+  test('a deadline that was set before approvals told what is due about them passes afterwards', async () => {
+    const path = newPath()
+    const first = await openSqliteStore({ path })
+    const dated = { expiresAt: 5_000, due: 5_000 }
+    const { ids } = await paused(first, {}, dated, {}, dated)
+    const [id, , decided] = ids
+    if (id === undefined || decided === undefined) throw new Error('not set up')
+    await first.approvals.decide(decided, 'acme', {}, aResolution())
+    await first[Symbol.asyncDispose]()
+    using earlier = new DatabaseSync(path)
+    earlier.exec('DROP INDEX approvals_due')
+    for (const column of ['due', 'remind_at']) earlier.exec(`ALTER TABLE approvals DROP COLUMN ${column}`)
+    await using store = await openSqliteStore({ path })
+    expect(await store.approvals.due(5_000, 10)).toMatchObject([{ id, due: 5_000 }])
+    expect(await store.approvals.get(id)).toMatchObject({ remindAt: [], due: 5_000 })
+  })
+
   test('a database that was made before there were keys gets their table, and is of the same format', async () => {
     const path = newPath()
     await (await openSqliteStore({ path }))[Symbol.asyncDispose]()

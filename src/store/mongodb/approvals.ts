@@ -1,8 +1,16 @@
 import type { Filter, UpdateFilter } from 'mongodb'
 import type { ApprovalId, RunId } from '../../ids.ts'
 import type { Resolution } from '../records.ts'
-import type { Decided, Expected } from '../store.ts'
-import { type ApprovalDocument, type Collections, fromResolution, toApproval, toDate, v } from './documents.ts'
+import type { ApprovalStore, Decided, DueApproval, Expected } from '../store.ts'
+import {
+  type ApprovalDocument,
+  type Collections,
+  everyTime,
+  fromResolution,
+  toApproval,
+  toDate,
+  v,
+} from './documents.ts'
 import type { Tell } from './news.ts'
 
 /** How long a decision waits for a step that is being written of the same approval, in ms. */
@@ -46,10 +54,40 @@ export function resolving(resolution: Resolution, unheard: boolean, mark: string
   const { status, by, note } = resolution
   const at = toDate(resolution.at)
   return {
-    $set: { status, resolution: fromResolution(resolution), updatedAt: at, unheard, 'order.resolved': at, by: mark },
+    $set: {
+      ...{ status, resolution: fromResolution(resolution), updatedAt: at, due: null, unheard },
+      ...{ 'order.resolved': at, by: mark },
+    },
     $inc: { revision: 1 },
     $push: { history: { at, by, action: status, note } },
   }
+}
+
+type Due = Pick<ApprovalDocument, '_id' | 'tenant' | 'runId'> & { due: Date }
+
+export async function dueApprovals({ approvals }: Collections, at: number, limit: number): Promise<DueApproval[]> {
+  const found = await approvals
+    .find({ status: 'PENDING', due: { $gte: everyTime, $lte: toDate(at) }, v }, { sort: { due: 1 }, limit })
+    .project<Due>({ tenant: 1, runId: 1, due: 1 })
+    .toArray()
+  return found.map(({ _id, due, ...found }) => ({ id: _id, ...found, due: due.getTime() }))
+}
+
+export async function remind(
+  { approvals }: Collections,
+  tell: Tell,
+  ...[{ id, tenant, due }, next]: Parameters<ApprovalStore['remind']>
+): Promise<boolean> {
+  const filter = { _id: { $eq: id }, tenant: { $eq: tenant }, status: 'PENDING', due: { $eq: toDate(due) }, v } as const
+  const at = toDate(next.at)
+  const update: UpdateFilter<ApprovalDocument> = {
+    $set: { due: toDate(next.due), updatedAt: at, by: tell.mark() },
+    $inc: { revision: 1 },
+    $push: { history: { at, by: null, action: 'REMINDED', note: null } },
+  }
+  const reminded = await approvals.findOneAndUpdate(filter, update, { returnDocument: 'after', maxTimeMS })
+  if (reminded !== null) tell.approval(id, reminded.revision, reminded.runId)
+  return reminded !== null
 }
 
 /** The longest unheard first. */

@@ -30,10 +30,11 @@ export type RunDocument = Dated<
 } & Marked
 
 export type ApprovalDocument = Dated<
-  Omit<ApprovalRecord, 'id' | 'resolution' | 'history'>,
-  'createdAt' | 'updatedAt' | 'expiresAt'
+  Omit<ApprovalRecord, 'id' | 'remindAt' | 'resolution' | 'history'>,
+  'createdAt' | 'updatedAt' | 'expiresAt' | 'due'
 > & {
   _id: ApprovalId
+  remindAt: Date[]
   resolution: Dated<Resolution, 'at'> | null
   /** Each is of the revision that its place says, from 1. */
   history: Dated<Omit<ApprovalChange, 'revision'>, 'at'>[]
@@ -141,6 +142,8 @@ export function fromApproval({ id, ...approval }: ApprovalRecord): ApprovalDocum
     createdAt: toDate(approval.createdAt),
     updatedAt: toDate(approval.updatedAt),
     expiresAt: toDate(expiresAt),
+    remindAt: approval.remindAt.map(toDate),
+    due: toDate(approval.due),
     resolution: resolution && fromResolution(resolution),
     history: approval.history.map(({ revision: _, ...change }) => ({ ...change, at: toDate(change.at) })),
     order: { expires: toDate(expiresAt) ?? never, resolved: resolution ? toDate(resolution.at) : notYet },
@@ -160,6 +163,9 @@ export function toApproval({ _id, order: _, by: __, ...approval }: ApprovalDocum
     createdAt: fromDate(approval.createdAt),
     updatedAt: fromDate(approval.updatedAt),
     expiresAt: fromDate(approval.expiresAt),
+    // Written before there were reminders.
+    remindAt: approval.remindAt?.map(fromDate) ?? [],
+    due: fromDate(approval.due ?? null),
     resolution: resolution && { ...resolution, at: fromDate(resolution.at) },
     history: approval.history.map(({ at, by, action, note }, index) => ({
       revision: index + 1,

@@ -2,6 +2,8 @@ import type { IndexDescription } from 'mongodb'
 import { approvalIndexes, type ListIndex, runIndexes } from '../list-indexes.ts'
 import { type Collections, everyTime, pathOf } from './documents.ts'
 
+export const dueIndex = 'approvals_due'
+
 /**
  * Every index there is; whoever changes one gives it a new name, so that servers of both versions find theirs.
  * Lists name theirs, because a planner would have to guess; other queries have but one that fits.
@@ -19,6 +21,7 @@ export const indexes: Readonly<Record<keyof Collections, readonly IndexDescripti
   journal: [{ name: 'journal_place', key: { runId: 1, seq: 1 }, unique: true }],
   approvals: [
     ...approvalIndexes.indexes.map(listIndex),
+    { name: dueIndex, key: { due: 1 }, partialFilterExpression: { status: 'PENDING', due: { $gte: everyTime } } },
     { name: 'approvals_unheard', key: { updatedAt: 1 }, partialFilterExpression: { unheard: true } },
   ],
   sessions: [],

@@ -3,7 +3,7 @@ import { CountersignError } from '../../errors.ts'
 import { approvalStatuses, roles, runStatuses } from '../records.ts'
 import { type Collections, v } from './documents.ts'
 import { codeOf, namespaceExists } from './errors.ts'
-import { indexes } from './indexes.ts'
+import { dueIndex, indexes } from './indexes.ts'
 
 /** Raised when older programs could no longer read what this one writes. */
 export const schemaVersion = 1
@@ -41,7 +41,11 @@ async function prepareIndexes(collection: Collection, wanted: readonly IndexDesc
   const isThere = ({ name, key }: IndexDescription) =>
     present.some((one) => one.name === name && JSON.stringify(one.key) === JSON.stringify(key))
   const missing = wanted.filter((one) => !isThere(one))
-  if (missing.length > 0) await collection.createIndexes(missing)
+  if (missing.length === 0) return
+  // What was pending when approvals got this field; once, for it takes a look at all of them.
+  if (missing.some(({ name }) => name === dueIndex))
+    await collection.updateMany({ status: 'PENDING', due: { $exists: false } }, [{ $set: { due: '$expiresAt' } }])
+  await collection.createIndexes(missing)
 }
 
 /** In a collection of its own, so that several installations can share a database by their prefixes. */
@@ -82,10 +86,11 @@ const dateOrNull = { bsonType: ['date', 'null'] }
 const bool = { bsonType: 'bool' }
 const objectOrNull = { bsonType: ['object', 'null'] }
 
-const schema = (properties: Record<string, Document>) => ({
+/** `later` are those that a later version put there: a program that knows nothing of them may be writing beside this one. */
+const schema = (properties: Record<string, Document>, later: Record<string, Document> = {}) => ({
   bsonType: 'object',
   required: Object.keys(properties),
-  properties,
+  properties: { ...properties, ...later },
 })
 
 /** What no document may lack, whoever writes it. A later format brings its own `v`, and its own validator. */
@@ -109,26 +114,29 @@ const validators: Readonly<Record<keyof Collections, Document>> = {
     cancelRequested: objectOrNull,
   }),
   journal: schema({ runId: text, seq: number, text }),
-  approvals: schema({
-    _id: { bsonType: 'string', pattern: '^apr_[0-9a-f]{32}_' },
-    v: { bsonType: 'number', minimum: v },
-    tenant: text,
-    runId: text,
-    callId: text,
-    agentName: text,
-    toolName: text,
-    requestedBy: text,
-    arguments: text,
-    fingerprint: text,
-    status: { enum: [...approvalStatuses] },
-    revision: { bsonType: 'number', minimum: 1 },
-    createdAt: date,
-    updatedAt: date,
-    expiresAt: dateOrNull,
-    unheard: bool,
-    resolution: objectOrNull,
-    history: { bsonType: 'array', minItems: 1 },
-  }),
+  approvals: schema(
+    {
+      _id: { bsonType: 'string', pattern: '^apr_[0-9a-f]{32}_' },
+      v: { bsonType: 'number', minimum: v },
+      tenant: text,
+      runId: text,
+      callId: text,
+      agentName: text,
+      toolName: text,
+      requestedBy: text,
+      arguments: text,
+      fingerprint: text,
+      status: { enum: [...approvalStatuses] },
+      revision: { bsonType: 'number', minimum: 1 },
+      createdAt: date,
+      updatedAt: date,
+      expiresAt: dateOrNull,
+      unheard: bool,
+      resolution: objectOrNull,
+      history: { bsonType: 'array', minItems: 1 },
+    },
+    { due: dateOrNull, remindAt: { bsonType: 'array', items: date } },
+  ),
   sessions: schema({ _id: text, owner: text }),
   principals: schema({ _id: text, tenant: text, id: text, name: textOrNull }),
   keys: schema({

@@ -3,7 +3,7 @@ import { approvalConditions, approvalSorting, runConditions, runSorting } from '
 import { approvalIndexes, runIndexes } from '../list-indexes.ts'
 import { checkPlaces, type EntryRecord } from '../records.ts'
 import type { Store } from '../store.ts'
-import { decide, unheardRuns } from './approvals.ts'
+import { decide, dueApprovals, remind, unheardRuns } from './approvals.ts'
 import { databaseClock } from './clock.ts'
 import { connect, openingError } from './connect.ts'
 import { collectionsOf, idIn, plain, toApproval, toPrincipal, toRun } from './documents.ts'
@@ -129,6 +129,8 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
       count: (filter, limit) => ask(() => countUpTo(approvals, approvalIndexes, approvalConditions(filter), limit)),
       decide: (id, tenant, expected, resolution) =>
         write(() => decide(collections, id, tenant, expected, resolution, announce)),
+      due: (at, limit) => ask(() => dueApprovals(collections, at, limit)),
+      remind: (approval, next) => write(() => remind(collections, announce, approval, next)),
       unheard: (before, limit) => ask(() => unheardRuns(collections, before, limit)),
     },
     principals: {

@@ -1,7 +1,8 @@
 import type { ApprovalId, RunId } from '../../ids.ts'
 import type { ApprovalRecord, Resolution } from '../records.ts'
-import type { Decided, Expected, News } from '../store.ts'
+import type { ApprovalStore, Decided, DueApproval, Expected, News } from '../store.ts'
 import type { Work } from './group-commit.ts'
+import { toDueApproval } from './rows.ts'
 import type { Tables } from './tables.ts'
 
 export const approvalNews = ({ id, revision, runId }: ApprovalRecord): News => ({
@@ -47,9 +48,33 @@ export function resolved(approval: ApprovalRecord, resolution: Resolution): Appr
     status,
     revision,
     updatedAt: at,
+    due: null,
     resolution,
     unheard: true,
     history: [...approval.history, { revision, at, by, action: status, note }],
+  }
+}
+
+export const dueText = (prefix: string): string =>
+  `SELECT id, tenant, run_id, due FROM ${prefix}approvals INDEXED BY ${prefix}approvals_due WHERE status = 'PENDING' AND due <= ? ORDER BY due, id LIMIT ?`
+
+export const dueApprovals = ({ sql, prefix }: Tables, at: number, limit: number): DueApproval[] =>
+  sql.rows(dueText(prefix), at, limit).map(toDueApproval)
+
+export function remind(
+  { approvals }: Tables,
+  ...[{ id, tenant, due }, next]: Parameters<ApprovalStore['remind']>
+): Work<boolean> {
+  return (tell) => {
+    const approval = approvals.get(id)
+    if (approval?.tenant !== tenant || approval.status !== 'PENDING' || approval.due !== due) return false
+    const revision = approval.revision + 1
+    const change = { revision, at: next.at, by: null, action: 'REMINDED', note: null } as const
+    const history = [...approval.history, change]
+    const after = { ...approval, revision, updatedAt: next.at, due: next.due, history }
+    approvals.update(approval, after)
+    tell(approvalNews(after))
+    return true
   }
 }
 

@@ -1,6 +1,7 @@
 import type { SQLInputValue } from 'node:sqlite'
 import type { Field } from '../filters.ts'
 import type { ApprovalRecord, EntryRecord, KeyRecord, PrincipalRecord, RunRecord } from '../records.ts'
+import type { DueApproval } from '../store.ts'
 
 /** `of` gives what is kept of a record in this column; an object is kept as JSON. */
 export type Column<Rec> = {
@@ -72,6 +73,8 @@ export const approvalColumns: readonly Column<ApprovalRecord>[] = [
   { name: 'input_schema', type: 'TEXT NOT NULL', of: (approval) => approval.inputSchema },
   { name: 'answer_schema', type: 'TEXT NOT NULL', of: (approval) => approval.answerSchema },
   { name: 'path', type: 'TEXT', of: (approval) => approval.path },
+  { name: 'remind_at', type: 'TEXT', of: (approval) => approval.remindAt },
+  { name: 'due', type: 'INTEGER', of: (approval) => approval.due },
 ]
 
 export const keyColumns: readonly Column<KeyRecord>[] = [
@@ -139,7 +142,7 @@ export function toRun(row: Row): RunRecord {
 export function toApproval(row: Row): ApprovalRecord {
   const [id, tenant, runId, callId, agentName, toolName, kind, type, fingerprint, requestedBy] = row
   const [createdAt, expiresAt, status, revision, updatedAt, , , unheard, resolution, history] = row.slice(10)
-  const [toolDescription, args, inputSchema, answerSchema, path] = row.slice(20)
+  const [toolDescription, args, inputSchema, answerSchema, path, remindAt, due] = row.slice(20)
   return {
     v: 1,
     id,
@@ -159,14 +162,20 @@ export function toApproval(row: Row): ApprovalRecord {
     requestedBy,
     createdAt,
     expiresAt: expiresAt === never ? null : expiresAt,
+    // Null in a row that was written before there were reminders.
+    remindAt: fromJson(remindAt) ?? [],
     status,
     revision,
     updatedAt,
+    due,
     resolution: fromJson(resolution),
     unheard: unheard === 1,
     history: fromJson(history),
   } as ApprovalRecord
 }
+
+/** Of the columns that are read for it, and no more: what else is wrong with a row keeps no other waiting. */
+export const toDueApproval = ([id, tenant, runId, due]: Row) => ({ id, tenant, runId, due }) as DueApproval
 
 export const toEntry = ([runId, seq, text]: Row) => ({ runId, seq, text }) as EntryRecord
 

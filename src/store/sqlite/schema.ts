@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { CountersignError } from '../../errors.ts'
 import { approvalIndexes, type ListIndex, runIndexes } from '../list-indexes.ts'
-import { approvalColumns, type Column, columnOf, keyColumns, runColumns } from './rows.ts'
+import { approvalColumns, type Column, columnOf, keyColumns, never, runColumns } from './rows.ts'
 
 /** Raised when older programs could no longer read what this one writes. */
 export const schemaVersion = 1
@@ -30,7 +30,8 @@ export function prepareSchema(connection: DatabaseSync, prefix: string, path: st
     else if (found !== schemaVersion) throw otherVersion(found, path)
     else if (held) {
       addColumns(connection, `${prefix}runs`, runColumns)
-      addColumns(connection, `${prefix}approvals`, approvalColumns)
+      const added = addColumns(connection, `${prefix}approvals`, approvalColumns)
+      if (added.includes('due')) connection.exec(dueSince(prefix))
       refreshIndexes(connection, prefix)
     }
     connection.exec(keysDefinition(prefix))
@@ -92,6 +93,16 @@ const definitions = (prefix: string) => `
     .join('\n')}
   CREATE INDEX ${prefix}runs_wake ON ${prefix}runs (agent_name, wake, id) WHERE wake IS NOT NULL;
   CREATE INDEX ${prefix}approvals_unheard ON ${prefix}approvals (updated_at, run_id) WHERE unheard = 1;
+  ${dueIndex(prefix)}
+`
+
+const dueIndex = (prefix: string) =>
+  `CREATE INDEX ${prefix}approvals_due ON ${prefix}approvals (due, id) WHERE status = 'PENDING' AND due IS NOT NULL;`
+
+/** What was pending when approvals got this column. */
+const dueSince = (prefix: string) => `
+  UPDATE ${prefix}approvals SET due = expires_at WHERE status = 'PENDING' AND expires_at < ${never};
+  ${dueIndex(prefix)}
 `
 
 /** In a database of any age: a program that knows of no keys goes on beside them. */
@@ -103,12 +114,13 @@ const keysDefinition = (prefix: string) => `
 const columnsOf = <Rec>(columns: readonly Column<Rec>[]) =>
   columns.map((column) => `${column.name} ${column.type}`).join(', ')
 
-/** Columns that a later version put at the end; they are null in the rows that are there. */
-function addColumns<Rec>(connection: DatabaseSync, table: string, columns: readonly Column<Rec>[]): void {
+/** Columns that a later version put at the end; they are null in the rows that are there. Gives their names. */
+function addColumns<Rec>(connection: DatabaseSync, table: string, columns: readonly Column<Rec>[]): string[] {
   const present = connection.prepare('SELECT name FROM pragma_table_info(?)').all(table)
-  for (const { name, type } of columns.slice(present.length)) {
+  return columns.slice(present.length).map(({ name, type }) => {
     connection.exec(`ALTER TABLE ${table} ADD COLUMN ${name} ${type}`)
-  }
+    return name
+  })
 }
 
 const listIndexes = (prefix: string) => [

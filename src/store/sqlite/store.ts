@@ -1,7 +1,7 @@
 import { approvalConditions, approvalSorting, runConditions, runSorting } from '../filters.ts'
 import { checkPlaces } from '../records.ts'
 import type { KeyDatabase, News, Store } from '../store.ts'
-import { decide, unheardRuns } from './approvals.ts'
+import { decide, dueApprovals, remind, unheardRuns } from './approvals.ts'
 import { type Database, openDatabase } from './database.ts'
 import { closedError, storeError } from './errors.ts'
 import { groupCommit, type Work } from './group-commit.ts'
@@ -104,6 +104,8 @@ export function sqliteStore(database: Database, prefix: string, clock: () => num
         read(() => approvals.page(approvalConditions(filter), approvalSorting(order), page)),
       count: (filter, limit) => read(() => approvals.count(approvalConditions(filter), limit)),
       decide: (id, tenant, expected, resolution) => write(decide(tables, id, tenant, expected, resolution)),
+      due: (at, limit) => read(() => dueApprovals(tables, at, limit)),
+      remind: (approval, next) => write(remind(tables, approval, next)),
       unheard: (before, limit) => read(() => unheardRuns(tables, before, limit)),
     },
     principals: {

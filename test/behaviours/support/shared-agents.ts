@@ -30,6 +30,11 @@ const tools = {
   mail: tool({ ...look, inputSchema, pause: 'confirmation' }),
   /** Must be decided within a second. */
   brief: tool({ ...look, inputSchema, approval: { type: 'required', expiresIn: '1s' } }),
+  /** Must be decided within three seconds, else its run is cancelled; there is a reminder at once. */
+  haste: tool({
+    ...{ ...look, inputSchema },
+    approval: { type: 'required', expiresIn: '3s', remindAt: ['2900ms'], onExpiry: 'cancel-run' },
+  }),
   /** Goes on when the gate opens for its id. */
   wait: tool({ inputSchema, execute: (input, options) => execute(input, options, () => passGate(input.id)) }),
 }
