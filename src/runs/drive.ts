@@ -12,11 +12,11 @@ import { type Call, isInDoubt, isOpen, presentCalls } from './fold.ts'
 import type { CallOutcome } from './journal.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
 import { approvalsOf, relativesOf } from './load.ts'
-import { findOut, makeCall, outcomeOfRun } from './make-call.ts'
+import { makeCall, outcomeOfRun } from './make-call.ts'
 import { childRun } from './new-run.ts'
-import { next, recoveryOf } from './next.ts'
+import { next } from './next.ts'
 import { createPrompts } from './prompts.ts'
-import { reconciliation } from './propose.ts'
+import { recover } from './recover.ts'
 import { think } from './think.ts'
 
 /** One run being worked on here. */
@@ -141,7 +141,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         lease.draft({ type: 'decided', decisions: [...step.decisions] }, { heard: step.approvals })
         return false
       case 'recover':
-        return recover(step.calls)
+        return recoverAll(step.calls)
       case 'conclude':
         for (const [{ proposed }, outcome] of step.calls) finish(proposed.callId, outcome)
         return false
@@ -170,40 +170,6 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   /** Ends a call whose tool was not run here. */
   function finish(callId: CallId, outcome: CallOutcome) {
     lease.draft({ type: 'call-finished', callId, outcome, modelOutput: null })
-  }
-
-  /** What was begun by somebody who is gone. */
-  async function recover(calls: readonly Call[]): Promise<boolean> {
-    const agent = agents.get(lease.run.agentName)
-    if (!agent) return leaveToOthers()
-    for (const call of calls) {
-      const { callId, toolName } = call.proposed
-      const tool = agent.tools.get(toolName)
-      const way = recoveryOf(call, tool)
-      log.warn({ runId: lease.run.id, callId, tool: toolName, way }, 'A call was cut off')
-      if (way === 'repeat') lease.draft({ type: 'interrupted', callId, approvalId: null, didNotHappen: false })
-      else if (way === 'look-up' && tool) inBackground(lookUp(call, tool), callId)
-      else ask(call, tool)
-    }
-    return false
-  }
-
-  /** Asks a person whether it happened. */
-  function ask(call: Call, tool: AgentTool | undefined) {
-    const record = reconciliation(lease.run, call, tool, store.now())
-    const { callId } = call.proposed
-    lease.draft({ type: 'interrupted', callId, approvalId: record.id, didNotHappen: false }, { propose: [record] })
-  }
-
-  /** Asks the tool itself; what it cannot tell, a person is asked. */
-  async function lookUp(call: Call, tool: AgentTool): Promise<void> {
-    const { callId } = call.proposed
-    const found = await findOut(call, tool, { limit: settings.limits.result, abortSignal: calling.signal })
-    if (calling.signal.aborted) return
-    if (found === 'unknown') ask(call, tool)
-    else if (found === 'did-not-happen')
-      lease.draft({ type: 'interrupted', callId, approvalId: null, didNotHappen: true })
-    else finish(callId, found)
   }
 
   async function cancelChildren(cancelled: readonly RunRecord[], request: CancelRequest) {
@@ -254,6 +220,13 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
 
   /** A run whose agent is not registered here is due for a process that has it. */
   const leaveToOthers = () => giveUp(store.now())
+
+  async function recoverAll(calls: readonly Call[]): Promise<boolean> {
+    const agent = agents.get(lease.run.agentName)
+    if (!agent) return leaveToOthers()
+    recover(calls, { engine, lease, agent, abortSignal: calling.signal, inBackground })
+    return false
+  }
 
   async function callModel(): Promise<boolean> {
     const agent = agents.get(lease.run.agentName)
