@@ -6,6 +6,7 @@ import type { Engine } from '../engine.ts'
 import { isUnavailable } from '../errors.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
 import { type ApprovalRecord, type CancelRequest, isOver, type RunRecord } from '../store/records.ts'
+import { type Budget, endOfTime } from './budget.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
 import { type Call, isInDoubt, isOpen, presentCalls } from './fold.ts'
@@ -55,8 +56,10 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   const { look, stopping, abandoning } = options
   const { store, agents, settings, log } = engine
   const running = new Set<CallId | 'model'>()
-  const thinking = new AbortController()
+  /** Of the model, and of tools what became of a call: nothing is lost by asking again. */
+  const asking = new AbortController()
   const calling = new AbortController()
+  const outOfTime = new AbortController()
   let approvals: ReadonlyMap<ApprovalId, ApprovalRecord> = new Map()
   let outer: RunRecord | null = null
   let children: ReadonlyMap<RunId, RunRecord> = new Map()
@@ -75,12 +78,14 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
 
   function abortAll(reason: string) {
     const error = new DOMException(reason, 'AbortError')
-    thinking.abort(error)
+    asking.abort(error)
     calling.abort(error)
   }
 
-  async function somethingChanges() {
+  async function somethingChanges(until: number | null = null) {
+    const timer = until === null ? undefined : setTimeout(changed.resolve, Math.max(0, until - store.now()))
     await changed.promise
+    clearTimeout(timer)
     changed = Promise.withResolvers()
   }
 
@@ -108,6 +113,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       outer,
       children,
       running,
+      budget: budget(),
       now: store.now(),
     })
     switch (step.do) {
@@ -120,6 +126,13 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       case 'abort-calls':
         abortAll('The run was cancelled.')
         await somethingChanges()
+        return false
+      case 'stop':
+        for (const stopped of [asking, outOfTime]) stopped.abort(new DOMException(step.failure.message, 'TimeoutError'))
+        await somethingChanges()
+        return false
+      case 'fail':
+        endRun(lease, store.now(), failed(step.failure.code, step.failure.message))
         return false
       case 'cancel-children':
         await lease.flush()
@@ -158,7 +171,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         return giveUp(nextDeadline())
       case 'wait-here':
         await lease.flush()
-        if (!unseen) await somethingChanges()
+        if (!unseen) await somethingChanges(endOfTime(lease.state, budget()))
         return false
       case 'call-model':
         return callModel()
@@ -188,14 +201,21 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     woken.add(id)
   }
 
-  /** When a paused run must be looked at again: the first deadline of what it waits for. A record that is gone has none. */
+  function budget(): Budget | null {
+    const agent = agents.get(lease.run.agentName)
+    return agent ? { ...agent, transcript: settings.limits.transcript } : null
+  }
+
+  /** When a run that waits must be looked at again: the first deadline of what it waits for, or its own. A record that is gone has none. */
   function nextDeadline(): number | null {
+    const end = endOfTime(lease.state, budget())
     const deadlines = presentCalls(lease.state)
       .filter((call) => isOpen(call) && !isInDoubt(call))
       .flatMap(({ proposed: { approvalId, expiresAt } }) => {
         const known = approvalId !== null && approvals.has(approvalId)
         return expiresAt !== null && (known || expiresAt > store.now()) ? [expiresAt] : []
       })
+    if (end !== null) deadlines.push(end)
     return deadlines.length > 0 ? Math.min(...deadlines) : null
   }
 
@@ -224,7 +244,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   async function recoverAll(calls: readonly Call[]): Promise<boolean> {
     const agent = agents.get(lease.run.agentName)
     if (!agent) return leaveToOthers()
-    recover(calls, { engine, lease, agent, abortSignal: calling.signal, inBackground })
+    recover(calls, { engine, lease, agent, abortSignal: asking.signal, inBackground })
     return false
   }
 
@@ -233,7 +253,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     if (!agent) return leaveToOthers()
     await lease.flush()
     const prompt = await prompts.forModel(agent, lease.state)
-    inBackground(think(engine, lease, agent, prompt, thinking.signal), 'model')
+    inBackground(think(engine, lease, agent, prompt, asking.signal), 'model')
     return false
   }
 
@@ -291,8 +311,9 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   async function perform(call: Call, tool: AgentTool, permit: Permit, prompt: LanguageModelV4Prompt): Promise<void> {
     // A tool that blocked the process, or its being stopped, may have outlasted the lease: the call is on record, so it is made.
     while (!lease.isHeld()) await renewed()
-    const make = () => dispatch(permit, { abortSignal: calling.signal, prompt })
-    lease.draft(await makeCall(call, tool, { limit: settings.limits.result, abortSignal: calling.signal }, make))
+    const make = (abortSignal: AbortSignal) => dispatch(permit, { abortSignal, prompt })
+    const bounds = { limit: settings.limits.result, abortSignal: calling.signal, outOfTime: outOfTime.signal }
+    lease.draft(await makeCall(call, tool, bounds, make))
     running.delete(call.proposed.callId)
     changed.resolve()
     await lease.flush()
@@ -310,7 +331,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
 
   /** Nothing new is begun; what waits for nobody's tool is left to whoever comes next, at once. */
   async function handOver(): Promise<void> {
-    thinking.abort(new DOMException('The server is shutting down.', 'AbortError'))
+    asking.abort(new DOMException('The server is shutting down.', 'AbortError'))
     await allQuiet()
     // A signal that came meanwhile is for whoever comes next.
     while (!(await lease.flush({ due: store.now() }))) await lease.refresh()

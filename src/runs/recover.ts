@@ -22,7 +22,7 @@ export function recover(calls: readonly Call[], recovery: Recovery): void {
   for (const call of calls) {
     const { callId, toolName } = call.proposed
     const tool = agent.tools.get(toolName)
-    const way = recoveryOf(call, tool)
+    const way = recoveryOf(call, tool, lease.run.fence)
     engine.log.warn({ runId: lease.run.id, callId, tool: toolName, way }, 'A call was cut off')
     if (way === 'repeat') lease.draft({ type: 'interrupted', callId, approvalId: null, didNotHappen: false })
     else if (way === 'look-up' && tool) inBackground(lookUp(call, tool, recovery), callId)
