@@ -18,6 +18,7 @@ import { childRun } from './new-run.ts'
 import { next } from './next.ts'
 import { createPrompts } from './prompts.ts'
 import { recover } from './recover.ts'
+import { fromStore, StoreFailed } from './store-failed.ts'
 import { think } from './think.ts'
 
 /** One run being worked on here. */
@@ -95,6 +96,10 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
 
   async function lookAround() {
     unseen = false
+    await fromStore(readAround())
+  }
+
+  async function readAround() {
     // In this order: a decision that comes between the two has its signal counted as unseen.
     if (!fresh) await lease.refresh()
     fresh = false
@@ -147,7 +152,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
           finish(proposed.callId, outcomeOfRun(child, settings.limits.result))
         return false
       case 'expire':
-        for (const approval of step.approvals) await expire(engine, approval, store.now())
+        for (const approval of step.approvals) await fromStore(expire(engine, approval, store.now()))
         unseen = true
         return false
       case 'hear':
@@ -252,7 +257,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     const agent = agents.get(lease.run.agentName)
     if (!agent) return leaveToOthers()
     await lease.flush()
-    const prompt = await prompts.forModel(agent, lease.state)
+    const prompt = await fromStore(prompts.forModel(agent, lease.state))
     inBackground(think(engine, lease, agent, prompt, asking.signal), 'model')
     return false
   }
@@ -260,7 +265,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   async function dispatchAll(calls: readonly Call[], resume: boolean): Promise<boolean> {
     const agent = agents.get(lease.run.agentName)
     if (!agent) return leaveToOthers()
-    const prompt = await prompts.forCalls(agent, lease.state)
+    const prompt = await fromStore(prompts.forCalls(agent, lease.state))
     // What was read to hear the decision need not be read again to act on it.
     const records = { approvals: { get: async (id: ApprovalId) => approvals.get(id) ?? store.approvals.get(id) } }
     const admitted: { call: Call; tool: AgentTool; permit: Permit }[] = []
@@ -372,21 +377,21 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
           log.error({ runId: lease.run.id, err: error }, 'A run failed for a reason nobody expected')
           // Not even its failure could be written: the lease runs out, and the sweep tries again.
           if (broken || isOver(lease.state.status)) return
-          await failInternally()
+          await fail(error)
         }
       }
     }
   }
 
-  async function failInternally() {
+  async function fail(error: unknown) {
     broken = true
     abortAll('The run failed.')
     await allQuiet()
-    endRun(
-      lease,
-      store.now(),
-      failed('INTERNAL', 'Something went wrong that nobody expected; the log of the server says what.'),
-    )
+    const [code, what] =
+      error instanceof StoreFailed
+        ? (['STORE_ERROR', 'The database has what cannot be read, or refused what was asked of it'] as const)
+        : (['INTERNAL', 'Something went wrong that nobody expected'] as const)
+    endRun(lease, store.now(), failed(code, `${what}; the log of the server says what.`))
   }
 
   const stop = () => poke()
