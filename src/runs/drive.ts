@@ -130,7 +130,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         return false
       case 'abort-calls':
         abortAll('The run was cancelled.')
-        await somethingChanges()
+        await somethingChanges(endOfTime(lease.state, budget()))
         return false
       case 'stop':
         for (const stopped of [asking, outOfTime]) stopped.abort(new DOMException(step.failure.message, 'TimeoutError'))

@@ -72,9 +72,11 @@ export function next(state: RunState, around: Surroundings): NextStep {
   if (isOver(state.status)) return { do: 'nothing' }
   const calls = presentCalls(state)
   const request = around.cancelRequested ?? orphaned(around)
-  if (request) return cancel(calls, around, request)
   const failure = around.budget && overtime(state, around.budget, around.now)
-  if (failure) return { do: around.running.size > 0 ? 'stop' : 'fail', failure }
+  // Of a run that is cancelled too: a call that does not hear of it would have no end.
+  if (failure && around.running.size > 0) return { do: 'stop', failure }
+  if (request) return cancel(calls, around, request)
+  if (failure) return { do: 'fail', failure }
   const lost = calls.filter((call) => isUnderWay(call) && !around.running.has(call.proposed.callId))
   if (lost.length > 0) return { do: 'recover', calls: lost }
   return hear(calls, around) ?? conclude(calls) ?? join(calls, around) ?? goOn(state, calls, around)

@@ -79,9 +79,13 @@ describe('the time of a run', () => {
     expect(next(state, around({ budget, children, now: 6_000 }))).toEqual({ do: 'fail', failure: timedOut })
   })
 
-  test('is not asked for when the run is cancelled: that is how it ends', () => {
+  test('bounds a cancel as well, which is then how the run ends', () => {
     const cancelRequested = { by: requester, at: 7_000, reason: null }
-    expect(next(stateOf(started), around({ budget, cancelRequested }))).toMatchObject({ do: 'cancel' })
+    const running = new Set(['model' as const])
+    const step = (more: object) => next(stateOf(started), around({ budget, cancelRequested, ...more }))
+    expect(step({ running, now: 5_999 })).toEqual({ do: 'abort-calls' })
+    expect(step({ running })).toEqual({ do: 'stop', failure: timedOut })
+    expect(step({})).toMatchObject({ do: 'cancel' })
     expect(overtime(stateOf(started), budget, 5_999)).toBeNull()
   })
 })

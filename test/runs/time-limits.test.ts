@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Agent } from '../../src/agents/agent.ts'
 import { asTool } from '../../src/agents/as-tool.ts'
 import { scriptedModel } from '../../src/agents/scripted-model.ts'
+import { cancelRun } from '../../src/runs/cancel.ts'
 import { continueRun } from '../../src/runs/continue.ts'
 import type { RunRecord } from '../../src/store/records.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
@@ -149,6 +150,21 @@ describe('a run whose time is over', () => {
       resolution: { cause: 'CANCELLATION' },
     })
     expect([...made.values()]).toEqual([1])
+  })
+
+  test('while a cancel waits for a tool that ignores its signal: how it ended is on record, and it is CANCELLED', async () => {
+    const { tool, entered } = stubborn()
+    const clock = movedClock()
+    const agent = agentOf({ tool }, [[{ call: 'tool' }]], { timeout: '1h' })
+    await using shop = await openShop({ agents: [agent] }, clock)
+    const { id } = await shop.start()
+    const signal = await entered
+    const cancelling = cancelRun(shop.engine, rita, { runId: id })
+    await new Promise((aborted) => signal.addEventListener('abort', aborted))
+    clock.move(1)
+    shop.engine.worker.wake(id)
+    expect(await cancelling).toMatchObject({ __typename: 'CancelRunSuccess', run: { status: 'CANCELLED' } })
+    expect(typesOf(await shop.journal(id)).slice(-2)).toEqual(['call-finished', 'cancelled'])
   })
 
   test('while the run of an agent is worked on that it asked: that is cancelled', async () => {
