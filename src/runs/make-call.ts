@@ -52,7 +52,8 @@ export async function makeCall(
   return {
     ...finished,
     outcome,
-    modelOutput: 'result' in outcome ? await wordsFor(call, tool, result, limit, abortSignal) : null,
+    modelOutput:
+      'result' in outcome ? await wordsFor(call, tool, result, limit, AbortSignal.any([abortSignal, outOfTime])) : null,
   }
 }
 

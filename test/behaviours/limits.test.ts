@@ -4,7 +4,7 @@ import { asTool } from '../../src/agents/as-tool.ts'
 import { defineAgent } from '../../src/agents/define-agent.ts'
 import { scriptedModel } from '../../src/agents/scripted-model.ts'
 import { tool } from '../../src/agents/tool.ts'
-import { meteredModel } from '../support/metered-model.ts'
+import { usedTokens } from '../support/used-tokens.ts'
 import { agentOf, heard, ledger } from './support/agents.ts'
 import {
   approvalsOf,
@@ -109,7 +109,7 @@ forEachStore(({ serve }) => {
   test('the tokens of a run are those of all its answers: once they are used up it fails with LIMIT_EXCEEDED, and is not continued', async () => {
     const kept = ledger()
     const look = tool({ inputSchema, execute: kept.enter })
-    const model = meteredModel(() => [call('look', 'a')], { input: 60, output: 40 })
+    const model = scriptedModel(() => [call('look', 'a'), usedTokens(60, 40)])
     const agent = defineAgent({ name: 'agent', model, tools: { look }, maxTotalTokens: 200 })
     await using api = await serve({ agents: [agent] })
     const run = await start(api)
