@@ -102,14 +102,18 @@ describe('a tool’s timeout', () => {
 describe('a run whose time is over', () => {
   test('while its model thinks: the model is told to stop, and nothing is kept of it', async () => {
     const { model, asked } = hung()
-    await using shop = await openShop({ agents: [agentOf({}, [], { model, timeout: 50 })] })
-    const run = await shop.start({ waitMs: 20_000 })
-    expect(run).toMatchObject(timedOut(50))
+    const clock = movedClock()
+    await using shop = await openShop({ agents: [agentOf({}, [], { model, timeout: '1h' })] }, clock)
+    const run = await shop.start()
+    await asked
+    clock.move(1)
+    shop.engine.worker.wake(run.id)
+    expect(await shop.until(run.id, isDone)).toMatchObject(timedOut(3_600_000))
     expect((await asked)?.aborted).toBe(true)
     expect(typesOf(await shop.journal(run.id))).toEqual(['started', 'failed'])
     expect(await continueRun(shop.engine, rita, { runId: run.id })).toMatchObject({
       __typename: 'RunStateError',
-      message: 'The run is FAILED (TIMED_OUT) and cannot be continued. The run took longer than 0.05 seconds.',
+      message: 'The run is FAILED (TIMED_OUT) and cannot be continued. The run took longer than 3600 seconds.',
     })
   })
 
