@@ -16,6 +16,10 @@ export type Agent = {
   readonly maxRetries: number
   /** How many times the model is asked in one run, at most. */
   readonly maxSteps: number
+  /** How many tokens, as its provider counts them, the model may have been sent and have given in one run when it is asked again. */
+  readonly maxTotalTokens: number | null
+  /** How long a run may be RUNNING, in all. */
+  readonly timeoutMs: number | null
   /** How many messages of a session's earlier runs the model is sent, at most. */
   readonly maxHistoryMessages: number
 }

@@ -1,9 +1,11 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider'
 import { CountersignError } from '../errors.ts'
 import type { Agent } from './agent.ts'
+import { timeoutMs } from './duration.ts'
 import { isAgent, markMade } from './made-agents.ts'
 import { isPlainObject } from './plain-object.ts'
 import { readTool } from './read-tool.ts'
+import type { Duration } from './tool.ts'
 
 /** Tools by name: {@link tool}, or the AI SDK's own, taken as they are. */
 // biome-ignore lint/suspicious/noExplicitAny: each tool has its own input type; none of them is assignable to the others'.
@@ -24,6 +26,17 @@ export type AgentDefinition = {
   /** How many times the model is asked in one run; beyond, the run fails with LIMIT_EXCEEDED. Default 50. */
   maxSteps?: number
   /**
+   * How many tokens one run may take, input and output of all answers together, as the provider reports them (what it does not report, as of a
+   * call that fails, counts as nothing). A run that has used them up is asked nothing more: it fails with LIMIT_EXCEEDED. Default: no limit.
+   */
+  maxTotalTokens?: number
+  /**
+   * How long a run may take; beyond, its model and its calls are told to stop, and it fails with TIMED_OUT. All the time that it is RUNNING
+   * counts, also while it waits for the run of an agent that it asked, for a free place, or for a process to take it over; the time that it is
+   * PAUSED does not. Default: no limit.
+   */
+  timeout?: Duration
+  /**
    * How many messages of a session's earlier runs the model is sent: those of the newest runs that fit, each whole (a question, an answer, a
    * round of calls and one of results are a message each). 0: none. Default 200. A run keeps to what held when it started.
    */
@@ -38,7 +51,15 @@ export type AgentDefinition = {
  * @throws CountersignError INVALID_DEFINITION that names agent and tool and says what to change.
  */
 export function defineAgent(definition: AgentDefinition): Agent {
-  const { name, model, tools: listed, maxRetries = 2, maxSteps = 50, maxHistoryMessages = 200 } = definition
+  const {
+    name,
+    model,
+    tools: listed,
+    maxRetries = 2,
+    maxSteps = 50,
+    maxTotalTokens,
+    maxHistoryMessages = 200,
+  } = definition
   const fail = (message: string, cause?: unknown) =>
     new CountersignError('INVALID_DEFINITION', `Agent '${name}': ${message}`, { cause })
   if (model?.specificationVersion !== 'v4' || typeof model.doStream !== 'function') {
@@ -48,20 +69,25 @@ export function defineAgent(definition: AgentDefinition): Agent {
   }
   if (!Number.isInteger(maxRetries) || maxRetries < 0) throw fail("'maxRetries' is a whole number from 0")
   if (!Number.isInteger(maxSteps) || maxSteps < 1) throw fail("'maxSteps' is a whole number from 1")
+  if (maxTotalTokens !== undefined && (!Number.isInteger(maxTotalTokens) || maxTotalTokens < 1))
+    throw fail("'maxTotalTokens' is a whole number from 1")
   if (!Number.isInteger(maxHistoryMessages) || maxHistoryMessages < 0)
     throw fail("'maxHistoryMessages' is a whole number from 0")
   const given = typeof listed === 'function' ? Reflect.apply(listed, definition, []) : (listed ?? {})
   // A promise or a Map has no entries of its own: it would be an agent without tools.
   if (!isPlainObject(given))
     throw fail("'tools' is a plain object of tools by name, or a function that gives one (not a promise)")
-  const tools = toolsOf(given).map(([toolName, tool]) => {
+  const named = <Part>(read: () => Part, what = ''): Part => {
     try {
-      return [toolName, readTool(toolName, tool)] as const
+      return read()
     } catch (error) {
       if (!(error instanceof Error)) throw error
-      throw fail(`tool '${toolName}': ${error.message}`, error)
+      throw fail(`${what}${error.message}`, error)
     }
-  })
+  }
+  const tools = toolsOf(given).map(
+    ([toolName, tool]) => [toolName, named(() => readTool(toolName, tool), `tool '${toolName}': `)] as const,
+  )
   const agent: Agent = Object.freeze({
     name,
     description: definition.description ?? null,
@@ -70,6 +96,8 @@ export function defineAgent(definition: AgentDefinition): Agent {
     tools: new Map(tools),
     maxRetries,
     maxSteps,
+    maxTotalTokens: maxTotalTokens ?? null,
+    timeoutMs: named(() => timeoutMs(definition.timeout)),
     maxHistoryMessages,
   })
   markMade(agent)

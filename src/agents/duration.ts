@@ -23,3 +23,15 @@ export function milliseconds(duration: Duration): number {
   }
   return Math.round(value)
 }
+
+/**
+ * How long something may take, in milliseconds; null when nobody says.
+ *
+ * @throws CountersignError INVALID_DEFINITION when it is no duration, or longer than a timer can wait.
+ */
+export function timeoutMs(timeout: Duration | undefined): number | null {
+  if (timeout === undefined) return null
+  const ms = milliseconds(timeout)
+  if (ms > longestTimer) throw new CountersignError('INVALID_DEFINITION', 'timeout is at most 24 days')
+  return ms
+}

@@ -11,7 +11,7 @@ import {
   type ToModelOutput,
 } from './agent.ts'
 import { agentOfTool, messageSchema } from './as-tool.ts'
-import { longestTimer, milliseconds } from './duration.ts'
+import { timeoutMs } from './duration.ts'
 import { type InputSchema, readInputSchema } from './input-schema.ts'
 import { isAgent } from './made-agents.ts'
 import { partInput, schemaForPerson } from './person-fields.ts'
@@ -98,7 +98,7 @@ export function readTool(name: string, given: unknown): AgentTool {
     idempotent: tool.idempotent === true,
     reconcile: readReconcile(tool),
     destructive: tool.destructive === true,
-    timeoutMs: readTimeout(tool),
+    timeoutMs: timeoutMs(tool.timeout),
     [execute]: tool.execute === undefined ? null : (tool.execute.bind(given) as Execute),
     agent,
     toModelOutput: typeof tool.toModelOutput === 'function' ? (tool.toModelOutput.bind(given) as ToModelOutput) : null,
@@ -158,13 +158,6 @@ function readOutputSchema(given: unknown): JsonObject {
   } catch {
     return {}
   }
-}
-
-function readTimeout({ timeout }: AnyToolDefinition): number | null {
-  if (timeout === undefined) return null
-  const ms = milliseconds(timeout)
-  if (ms > longestTimer) throw invalid('timeout is at most 24 days')
-  return ms
 }
 
 const invalid = (message: string) => new CountersignError('INVALID_DEFINITION', message)

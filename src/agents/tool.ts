@@ -52,7 +52,10 @@ export type GateFields<Input> = {
   destructive?: boolean
   /** Paths of input fields that are hidden in lists, logs and events. */
   sensitive?: string[]
-  /** How long one call may take. */
+  /**
+   * How long one call may take. Then it is told to stop by its `abortSignal`, and the model is told that it took too long and may have happened;
+   * what it still does or gives is not waited for, and it is not made again.
+   */
   timeout?: Duration
 }
 

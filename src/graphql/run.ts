@@ -16,7 +16,8 @@ export const RunFailure = builder.objectRef<RunFailureShape>('RunFailure').imple
   description: 'Why a run failed.',
   fields: (t) => ({
     code: t.exposeString('code', {
-      description: 'MODEL_ERROR (which can be continued), TAMPERED, LIMIT_EXCEEDED or INTERNAL.',
+      description:
+        'MODEL_ERROR or STORE_ERROR (which can be continued), LIMIT_EXCEEDED, TIMED_OUT, TAMPERED or INTERNAL.',
     }),
     message: t.exposeString('message', { description: 'For people.' }),
   }),

@@ -149,7 +149,7 @@ function whyNotContinued({ status, error }: Pick<RunState, 'status' | 'error'>):
   // It could not be had, or not be written to, for as long as one waits for that.
   if (status === 'PAUSED')
     return 'The run was in other hands, or could not be written to: look at it again, and try again.'
-  return `The run is ${status}${error ? ` (${error.code})` : ''} and cannot be continued.`
+  return `The run is ${status}${error ? ` (${error.code})` : ''} and cannot be continued.${error ? ` ${error.message}` : ''}`
 }
 
 function pendingError(

@@ -84,8 +84,8 @@ export async function collectAnswer(
       case 'finish':
         finished = true
         usage = {
-          inputTokens: part.usage.inputTokens.total ?? null,
-          outputTokens: part.usage.outputTokens.total ?? null,
+          inputTokens: counted(part.usage.inputTokens.total),
+          outputTokens: counted(part.usage.outputTokens.total),
         }
         if (part.finishReason.unified === 'error') throw new Error('The model ended its answer with an error.')
         // The stream broke: half an answer is none.
@@ -109,6 +109,10 @@ const metadata = ({ providerMetadata }: Metadata): Metadata => (providerMetadata
 
 const sizeOf = (part: LanguageModelV4StreamPart): number =>
   'delta' in part ? part.delta.length : part.type === 'tool-call' ? String(part.input).length : 0
+
+/** Some providers report NaN, or nothing. */
+const counted = (tokens: unknown): number | null =>
+  typeof tokens === 'number' && Number.isSafeInteger(tokens) && tokens >= 0 ? tokens : null
 
 /** A provider of one's own may forget what the types demand. */
 function checkedCall(part: LanguageModelV4ToolCall): LanguageModelV4ToolCall {

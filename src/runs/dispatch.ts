@@ -17,7 +17,6 @@ declare const permitted: unique symbol
 export type Permit = { readonly [permitted]: never }
 
 type Grant = {
-  readonly tool: AgentTool
   readonly enter: Execute
   readonly call: Call
   readonly input: JsonObject
@@ -89,7 +88,7 @@ export async function admit(
   const enter = tool[execute]
   if (enter === null) return refused(`'${tool.name}' is executed elsewhere now`)
   const permit = Object.freeze({}) as Permit
-  grants.set(permit, { tool, enter, call, input: readJsonObject(argumentsOf(call)), isHeld })
+  grants.set(permit, { enter, call, input: readJsonObject(argumentsOf(call)), isHeld })
   return { verdict: 'admitted', permit }
 }
 
@@ -175,10 +174,8 @@ export async function dispatch(permit: Permit, { abortSignal, prompt }: Dispatch
   grants.delete(permit)
   if (!grant)
     throw new CountersignError('NOT_PERMITTED', 'This is no permit, or it was used before. The tool did not run.')
-  const { tool, enter, call, input, isHeld } = grant
-  const signal =
-    tool.timeoutMs === null ? abortSignal : AbortSignal.any([abortSignal, AbortSignal.timeout(tool.timeoutMs)])
-  const options = { toolCallId: call.proposed.callId, abortSignal: signal, messages: prompt, context: {} }
+  const { enter, call, input, isHeld } = grant
+  const options = { toolCallId: call.proposed.callId, abortSignal, messages: prompt, context: {} }
   if (!isHeld()) throw new CountersignError('NOT_PERMITTED', 'The lease of the run is over. The tool did not run.')
   const result = enter(input, options as unknown as ToolExecutionOptions<never>)
   if (!isAsyncIterable(result)) return result

@@ -6,17 +6,19 @@ import type { Engine } from '../engine.ts'
 import { isUnavailable } from '../errors.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
 import { type ApprovalRecord, type CancelRequest, isOver, type RunRecord } from '../store/records.ts'
+import { type Budget, endOfTime } from './budget.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
 import type { Call } from './fold.ts'
 import type { CallOutcome } from './journal.ts'
 import { LeaseLost, type RunLease } from './lease.ts'
 import { approvalsOf, relativesOf } from './load.ts'
-import { findOut, makeCall, outcomeOfRun } from './make-call.ts'
+import { makeCall, outcomeOfRun } from './make-call.ts'
 import { childRun } from './new-run.ts'
-import { next, recoveryOf } from './next.ts'
+import { next } from './next.ts'
 import { createPrompts } from './prompts.ts'
-import { reconciliation } from './propose.ts'
+import { recover } from './recover.ts'
+import { fromStore, StoreFailed } from './store-failed.ts'
 import { think } from './think.ts'
 
 /** One run being worked on here. */
@@ -55,8 +57,10 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   const { look, stopping, abandoning } = options
   const { store, agents, settings, log } = engine
   const running = new Set<CallId | 'model'>()
-  const thinking = new AbortController()
+  /** Of the model, and of tools what became of a call: nothing is lost by asking again. */
+  const asking = new AbortController()
   const calling = new AbortController()
+  const outOfTime = new AbortController()
   let approvals: ReadonlyMap<ApprovalId, ApprovalRecord> = new Map()
   let outer: RunRecord | null = null
   let children: ReadonlyMap<RunId, RunRecord> = new Map()
@@ -75,12 +79,14 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
 
   function abortAll(reason: string) {
     const error = new DOMException(reason, 'AbortError')
-    thinking.abort(error)
+    asking.abort(error)
     calling.abort(error)
   }
 
-  async function somethingChanges() {
+  async function somethingChanges(until: number | null = null) {
+    const timer = until === null ? undefined : setTimeout(changed.resolve, Math.max(0, until - store.now()))
     await changed.promise
+    clearTimeout(timer)
     changed = Promise.withResolvers()
   }
 
@@ -90,6 +96,10 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
 
   async function lookAround() {
     unseen = false
+    await fromStore(readAround())
+  }
+
+  async function readAround() {
     // In this order: a decision that comes between the two has its signal counted as unseen.
     if (!fresh) await lease.refresh()
     fresh = false
@@ -108,6 +118,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       outer,
       children,
       running,
+      budget: budget(),
       now: store.now(),
     })
     switch (step.do) {
@@ -119,7 +130,14 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         return false
       case 'abort-calls':
         abortAll('The run was cancelled.')
+        await somethingChanges(endOfTime(lease.state, budget()))
+        return false
+      case 'stop':
+        for (const stopped of [asking, outOfTime]) stopped.abort(new DOMException(step.failure.message, 'TimeoutError'))
         await somethingChanges()
+        return false
+      case 'fail':
+        endRun(lease, store.now(), failed(step.failure.code, step.failure.message))
         return false
       case 'cancel-children':
         await lease.flush()
@@ -134,14 +152,14 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
           finish(proposed.callId, outcomeOfRun(child, settings.limits.result))
         return false
       case 'expire':
-        for (const approval of step.approvals) await expire(engine, approval, store.now())
+        for (const approval of step.approvals) await fromStore(expire(engine, approval, store.now()))
         unseen = true
         return false
       case 'hear':
         lease.draft({ type: 'decided', decisions: [...step.decisions] }, { heard: step.approvals })
         return false
       case 'recover':
-        return recover(step.calls)
+        return recoverAll(step.calls)
       case 'conclude':
         for (const [{ proposed }, outcome] of step.calls) finish(proposed.callId, outcome)
         return false
@@ -153,12 +171,12 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         return false
       case 'pause':
         lease.draft({ type: 'paused' })
-        return giveUp(null)
+        return giveUp(endOfTime(lease.state, budget()))
       case 'wait-outside':
-        return giveUp(null)
+        return giveUp(endOfTime(lease.state, budget()))
       case 'wait-here':
         await lease.flush()
-        if (!unseen) await somethingChanges()
+        if (!unseen) await somethingChanges(endOfTime(lease.state, budget()))
         return false
       case 'call-model':
         return callModel()
@@ -170,40 +188,6 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   /** Ends a call whose tool was not run here. */
   function finish(callId: CallId, outcome: CallOutcome) {
     lease.draft({ type: 'call-finished', callId, outcome, modelOutput: null })
-  }
-
-  /** What was begun by somebody who is gone. */
-  async function recover(calls: readonly Call[]): Promise<boolean> {
-    const agent = agents.get(lease.run.agentName)
-    if (!agent) return leaveToOthers()
-    for (const call of calls) {
-      const { callId, toolName } = call.proposed
-      const tool = agent.tools.get(toolName)
-      const way = recoveryOf(call, tool)
-      log.warn({ runId: lease.run.id, callId, tool: toolName, way }, 'A call was cut off')
-      if (way === 'repeat') lease.draft({ type: 'interrupted', callId, approvalId: null, didNotHappen: false })
-      else if (way === 'look-up' && tool) inBackground(lookUp(call, tool), callId)
-      else ask(call, tool)
-    }
-    return false
-  }
-
-  /** Asks a person whether it happened. */
-  function ask(call: Call, tool: AgentTool | undefined) {
-    const record = reconciliation(lease.run, call, tool, store.now())
-    const { callId } = call.proposed
-    lease.draft({ type: 'interrupted', callId, approvalId: record.id, didNotHappen: false }, { propose: [record] })
-  }
-
-  /** Asks the tool itself; what it cannot tell, a person is asked. */
-  async function lookUp(call: Call, tool: AgentTool): Promise<void> {
-    const { callId } = call.proposed
-    const found = await findOut(call, tool, { limit: settings.limits.result, abortSignal: calling.signal })
-    if (calling.signal.aborted) return
-    if (found === 'unknown') ask(call, tool)
-    else if (found === 'did-not-happen')
-      lease.draft({ type: 'interrupted', callId, approvalId: null, didNotHappen: true })
-    else finish(callId, found)
   }
 
   async function cancelChildren(cancelled: readonly RunRecord[], request: CancelRequest) {
@@ -220,6 +204,11 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   function wakeOnce(id: RunId) {
     if (!woken.has(id)) void engine.worker.wake(id)
     woken.add(id)
+  }
+
+  function budget(): Budget | null {
+    const agent = agents.get(lease.run.agentName)
+    return agent ? { ...agent, transcript: settings.limits.transcript } : null
   }
 
   /** Lets go unless a signal came since the record was read; then looks again. */
@@ -244,19 +233,26 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   /** A run whose agent is not registered here is due for a process that has it. */
   const leaveToOthers = () => giveUp(store.now())
 
+  async function recoverAll(calls: readonly Call[]): Promise<boolean> {
+    const agent = agents.get(lease.run.agentName)
+    if (!agent) return leaveToOthers()
+    recover(calls, { engine, lease, agent, abortSignal: asking.signal, inBackground })
+    return false
+  }
+
   async function callModel(): Promise<boolean> {
     const agent = agents.get(lease.run.agentName)
     if (!agent) return leaveToOthers()
     await lease.flush()
-    const prompt = await prompts.forModel(agent, lease.state)
-    inBackground(think(engine, lease, agent, prompt, thinking.signal), 'model')
+    const prompt = await fromStore(prompts.forModel(agent, lease.state))
+    inBackground(think(engine, lease, agent, prompt, asking.signal), 'model')
     return false
   }
 
   async function dispatchAll(calls: readonly Call[], resume: boolean): Promise<boolean> {
     const agent = agents.get(lease.run.agentName)
     if (!agent) return leaveToOthers()
-    const prompt = await prompts.forCalls(agent, lease.state)
+    const prompt = await fromStore(prompts.forCalls(agent, lease.state))
     // What was read to hear the decision need not be read again to act on it.
     const records = { approvals: { get: async (id: ApprovalId) => approvals.get(id) ?? store.approvals.get(id) } }
     const admitted: { call: Call; tool: AgentTool; permit: Permit }[] = []
@@ -307,8 +303,9 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   async function perform(call: Call, tool: AgentTool, permit: Permit, prompt: LanguageModelV4Prompt): Promise<void> {
     // A tool that blocked the process, or its being stopped, may have outlasted the lease: the call is on record, so it is made.
     while (!lease.isHeld()) await renewed()
-    const make = () => dispatch(permit, { abortSignal: calling.signal, prompt })
-    lease.draft(await makeCall(call, tool, { limit: settings.limits.result, abortSignal: calling.signal }, make))
+    const make = (abortSignal: AbortSignal) => dispatch(permit, { abortSignal, prompt })
+    const bounds = { limit: settings.limits.result, abortSignal: calling.signal, outOfTime: outOfTime.signal }
+    lease.draft(await makeCall(call, tool, bounds, make))
     running.delete(call.proposed.callId)
     changed.resolve()
     await lease.flush()
@@ -326,7 +323,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
 
   /** Nothing new is begun; what waits for nobody's tool is left to whoever comes next, at once. */
   async function handOver(): Promise<void> {
-    thinking.abort(new DOMException('The server is shutting down.', 'AbortError'))
+    asking.abort(new DOMException('The server is shutting down.', 'AbortError'))
     await allQuiet()
     // A signal that came meanwhile is for whoever comes next.
     while (!(await lease.flush({ due: store.now() }))) await lease.refresh()
@@ -367,21 +364,21 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
           log.error({ runId: lease.run.id, err: error }, 'A run failed for a reason nobody expected')
           // Not even its failure could be written: the lease runs out, and the sweep tries again.
           if (broken || isOver(lease.state.status)) return
-          await failInternally()
+          await fail(error)
         }
       }
     }
   }
 
-  async function failInternally() {
+  async function fail(error: unknown) {
     broken = true
     abortAll('The run failed.')
     await allQuiet()
-    endRun(
-      lease,
-      store.now(),
-      failed('INTERNAL', 'Something went wrong that nobody expected; the log of the server says what.'),
-    )
+    const [code, what] =
+      error instanceof StoreFailed
+        ? (['STORE_ERROR', 'The database has what cannot be read, or refused what was asked of it'] as const)
+        : (['INTERNAL', 'Something went wrong that nobody expected'] as const)
+    endRun(lease, store.now(), failed(code, `${what}; the log of the server says what.`))
   }
 
   const stop = () => poke()

@@ -23,6 +23,11 @@ export type RunState = {
   readonly finishedAt: number | null
   /** Whether the calls of the present turn that waited for people may run: everything is decided and the run was told to go on. A new doubt waits anew. */
   readonly released: boolean
+  /** Input and output of all answers; what the provider did not report counts as nothing. */
+  readonly tokens: number
+  /** When the last entry was written, and how long the run had been RUNNING by then. */
+  readonly at: number
+  readonly ranMs: number
 }
 
 export type Turn = {
@@ -36,8 +41,9 @@ export type Call = {
   readonly proposedAt: number
   readonly decision: CallDecision | null
   readonly startedAt: number | null
-  /** The place of the entry that began its last attempt. */
+  /** The place of the entry that began its last attempt, and the fence of the lease under which it did. */
   readonly startedSeq: number | null
+  readonly startedFence: number | null
   /** How often it was cut off. */
   readonly interruptions: number
   /** It was cut off, and nobody has said that it did not happen. */
@@ -61,6 +67,9 @@ export const emptyState: RunState = {
   error: null,
   finishedAt: null,
   released: false,
+  tokens: 0,
+  at: 0,
+  ranMs: 0,
 }
 
 /** The state after these entries. `texts` are their kept texts, for the hash of the last one. */
@@ -71,7 +80,8 @@ export function fold(state: RunState, entries: readonly Entry[], lastText: strin
 
 /** The state after one more entry. Says nothing about whether the entry was allowed: `next` and the operations see to that. */
 export function apply(state: RunState, entry: Entry): RunState {
-  return { ...state, ...change(state, entry), seq: entry.seq }
+  const ranMs = state.input === null ? 0 : runningTime(state, entry.at)
+  return { ...state, ...change(state, entry), seq: entry.seq, at: entry.at, ranMs }
 }
 
 function change(state: RunState, entry: Entry): Partial<RunState> {
@@ -79,7 +89,11 @@ function change(state: RunState, entry: Entry): Partial<RunState> {
     case 'started':
       return { input: inputOf(entry) }
     case 'model-responded':
-      return { turns: [...state.turns, { content: entry.content, text: entry.text, calls: [] }], released: false }
+      return {
+        turns: [...state.turns, { content: entry.content, text: entry.text, calls: [] }],
+        released: false,
+        tokens: state.tokens + (entry.usage.inputTokens ?? 0) + (entry.usage.outputTokens ?? 0),
+      }
     case 'proposed':
       return { turns: propose(state.turns, entry) }
     case 'paused':
@@ -91,7 +105,12 @@ function change(state: RunState, entry: Entry): Partial<RunState> {
       return { status: 'RUNNING', error: null, finishedAt: null, released: true }
     case 'call-started':
       return {
-        turns: updateCall(state.turns, entry.callId, { startedAt: entry.at, startedSeq: entry.seq, doubt: null }),
+        turns: updateCall(state.turns, entry.callId, {
+          startedAt: entry.at,
+          startedSeq: entry.seq,
+          startedFence: entry.fence,
+          doubt: null,
+        }),
       }
     case 'interrupted':
       return interrupt(state, entry)
@@ -131,6 +150,7 @@ function propose(turns: readonly Turn[], entry: EntryOf<'proposed'>): readonly T
       decision: null,
       startedAt: null,
       startedSeq: null,
+      startedFence: null,
       interruptions: 0,
       mayHaveHappened: false,
       doubt: null,
@@ -214,6 +234,10 @@ export function argumentsOf({ proposed, decision }: Call): JsonText {
 
 /** Whether an approver decides the call, by its record. */
 export const isForApprover = (call: Call): boolean => isInDoubt(call) || call.proposed.gate?.approval === 'REQUIRED'
+
+/** How long a run has been RUNNING, in ms. The clocks of two processes may differ a little. */
+export const runningTime = ({ status, at, ranMs }: RunState, now: number): number =>
+  status === 'RUNNING' ? ranMs + Math.max(0, now - at) : ranMs
 
 /** How much of the prompt a run takes, in bytes. */
 export const transcriptSize = ({ input, turns }: RunState): number =>

@@ -2,33 +2,58 @@ import { z } from 'zod'
 import type { AgentTool } from '../agents/agent.ts'
 import { byteLength, isJsonObject, type JsonText, type JsonValue, readJsonObject, toJson, toJsonText } from '../json.ts'
 import type { RunRecord } from '../store/records.ts'
+import { tookLonger } from './budget.ts'
 import { argumentsOf, type Call } from './fold.ts'
 import type { CallOutcome, EntryOf } from './journal.ts'
 import { orAborted } from './or-aborted.ts'
 
 const longestError = 10_000
 
+type CallBounds = {
+  /** Of the result, in bytes. */
+  readonly limit: number
+  /** Tells the tool to stop, and waits for how it ends. */
+  readonly abortSignal: AbortSignal
+  /** The time of the run is over: nothing is waited for. */
+  readonly outOfTime: AbortSignal
+}
+
+const toldToStop = 'It was told to stop, and the call may have happened.'
+
 type Finished = Pick<EntryOf<'call-finished'>, 'type' | 'callId' | 'outcome' | 'modelOutput'>
 
-/** Makes a call and says how it ended, whatever it does: a throw is an error for the model, and so is a result that cannot be recorded. */
+/**
+ * Makes a call and says how it ended, whatever it does: a throw is an error for the model, and so is a result that cannot be recorded. One
+ * whose time is over has ended: what it still does or gives is nobody's any more.
+ */
 export async function makeCall(
   call: Call,
   tool: AgentTool,
-  { limit, abortSignal }: { limit: number; abortSignal: AbortSignal },
-  make: () => Promise<unknown>,
+  { limit, abortSignal, outOfTime }: CallBounds,
+  make: (abortSignal: AbortSignal) => Promise<unknown>,
 ): Promise<Finished> {
   const finished = { type: 'call-finished' as const, callId: call.proposed.callId }
+  const { timeoutMs } = tool
+  const late = new AbortController()
+  const stop = (ms: number) => late.abort(new DOMException(tookLonger('call', ms), 'TimeoutError'))
+  const timer = timeoutMs === null ? undefined : setTimeout(stop, timeoutMs, timeoutMs)
+  const over = AbortSignal.any([late.signal, outOfTime])
   let result: unknown
   try {
-    result = await make()
+    result = await orAborted(make(AbortSignal.any([abortSignal, over])), over)
   } catch (error) {
-    return { ...finished, outcome: { error: messageOf(error) }, modelOutput: null }
+    // Whatever the tool makes of being told to stop.
+    const message = over.aborted ? `${messageOf(over.reason)} ${toldToStop}` : messageOf(error)
+    return { ...finished, outcome: { error: message }, modelOutput: null }
+  } finally {
+    clearTimeout(timer)
   }
   const outcome = recorded(result, limit)
   return {
     ...finished,
     outcome,
-    modelOutput: 'result' in outcome ? await wordsFor(call, tool, result, limit, abortSignal) : null,
+    modelOutput:
+      'result' in outcome ? await wordsFor(call, tool, result, limit, AbortSignal.any([abortSignal, outOfTime])) : null,
   }
 }
 
@@ -46,10 +71,10 @@ export function outcomeOfRun(run: RunRecord | null, limit: number): CallOutcome 
 export async function findOut(
   call: Call,
   tool: AgentTool,
-  { limit, abortSignal }: { limit: number; abortSignal: AbortSignal },
+  { limit, abortSignal, patienceMs = longestLookUp }: { limit: number; abortSignal: AbortSignal; patienceMs?: number },
 ): Promise<CallOutcome | 'did-not-happen' | 'unknown'> {
   try {
-    const signal = AbortSignal.any([abortSignal, AbortSignal.timeout(longestLookUp)])
+    const signal = AbortSignal.any([abortSignal, AbortSignal.timeout(patienceMs)])
     const options = { toolCallId: call.proposed.callId, abortSignal: signal }
     const asked = Promise.resolve(tool.reconcile?.(readJsonObject(argumentsOf(call)), options))
     const said = reconciled.safeParse(await orAborted(asked, signal))

@@ -1,7 +1,8 @@
 import type { AgentTool } from '../agents/agent.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
-import type { ApprovalRecord, CancelRequest, ResumeMode, RunRecord } from '../store/records.ts'
+import type { ApprovalRecord, CancelRequest, ResumeMode, RunFailure, RunRecord } from '../store/records.ts'
 import { isOver } from '../store/records.ts'
+import { type Budget, overspent, overtime } from './budget.ts'
 import {
   approvalIdFor,
   type Call,
@@ -28,6 +29,8 @@ export type Surroundings = {
   readonly outer: RunRecord | null
   /** What this process has under way: calls, or the model's. */
   readonly running: ReadonlySet<CallId | 'model'>
+  /** Null when the agent is not here: whoever has it sees to that. */
+  readonly budget: Budget | null
   readonly now: number
 }
 
@@ -37,6 +40,10 @@ export type NextStep =
   | { readonly do: 'cancel'; readonly request: CancelRequest }
   /** The cancel waits for the calls that are being made: tell them to stop. */
   | { readonly do: 'abort-calls' }
+  /** The run's time is over: let nothing go on. */
+  | { readonly do: 'stop'; readonly failure: RunFailure }
+  /** It has used up what it may take. */
+  | { readonly do: 'fail'; readonly failure: RunFailure }
   /** The cancel is for the runs of agents as well that this one asked: cancel them. */
   | { readonly do: 'cancel-children'; readonly children: readonly RunRecord[]; readonly request: CancelRequest }
   /** The cancel waits for these: give up the lease. */
@@ -65,7 +72,11 @@ export function next(state: RunState, around: Surroundings): NextStep {
   if (isOver(state.status)) return { do: 'nothing' }
   const calls = presentCalls(state)
   const request = around.cancelRequested ?? orphaned(around) ?? overdue(calls, around)
+  const failure = around.budget && overtime(state, around.budget, around.now)
+  // Of a run that is cancelled too: a call that does not hear of it would have no end.
+  if (failure && around.running.size > 0) return { do: 'stop', failure }
   if (request) return cancel(calls, around, request)
+  if (failure) return { do: 'fail', failure }
   const lost = calls.filter((call) => isUnderWay(call) && !around.running.has(call.proposed.callId))
   if (lost.length > 0) return { do: 'recover', calls: lost }
   return hear(calls, around) ?? conclude(calls) ?? join(calls, around) ?? goOn(state, calls, around)
@@ -81,20 +92,24 @@ function conclude(calls: readonly Call[]): NextStep | null {
   return told.length > 0 ? { do: 'conclude', calls: told } : null
 }
 
-/** A call whose process dies again and again may be what kills it. */
+/** A call, or a look-up, whose process dies again and again may be what kills it. */
 const mostRepetitions = 3
 
 /** Of one that was decided in no way that there is: it is not made again. */
 const nobodyKnows = { error: 'The call was cut off, and nobody knows whether it happened.' }
 
-/** What to do about a call that was cut off, by what its tool says of itself now; of a tool that is gone or has changed nothing is known. */
+/**
+ * What to do about a call that was cut off, by what its tool says of itself now; of a tool that is gone or has changed nothing is known.
+ * `fence` is that of the present lease: how often the run was taken over since the call began is how often it was looked up.
+ */
 export function recoveryOf(
-  { proposed, interruptions }: Call,
+  { proposed, interruptions, startedFence }: Call,
   tool: Pick<AgentTool, 'schemaDigest' | 'idempotent' | 'reconcile'> | undefined,
+  fence: number,
 ): 'repeat' | 'look-up' | 'ask' {
   if (!tool || tool.schemaDigest !== proposed.inputSchema || interruptions >= mostRepetitions) return 'ask'
   if (tool.idempotent) return 'repeat'
-  return tool.reconcile ? 'look-up' : 'ask'
+  return tool.reconcile && fence - (startedFence ?? 0) <= mostRepetitions ? 'look-up' : 'ask'
 }
 
 /** Whoever asked is over, and could not say so: nothing is done for nobody. */
@@ -193,5 +208,7 @@ function goOn(state: RunState, calls: readonly Call[], around: Surroundings): Ne
   if (waits) return { do: 'pause' }
   if (resume) return { do: 'resume' }
   const turn = state.turns.at(-1)
-  return turn && calls.length === 0 ? { do: 'complete', output: turn.text ?? '' } : { do: 'call-model' }
+  if (turn && calls.length === 0) return { do: 'complete', output: turn.text ?? '' }
+  const failure = around.budget && overspent(state, around.budget)
+  return failure ? { do: 'fail', failure } : { do: 'call-model' }
 }

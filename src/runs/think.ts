@@ -4,7 +4,6 @@ import { type Engine, largestPart } from '../engine.ts'
 import { askModel } from './ask-model.ts'
 import { ModelFailed } from './collect-answer.ts'
 import { endRun, failed } from './ends.ts'
-import { type RunState, transcriptSize } from './fold.ts'
 import type { RunLease } from './lease.ts'
 import { orAborted } from './or-aborted.ts'
 import { propose } from './propose.ts'
@@ -19,8 +18,6 @@ export async function think(
 ): Promise<void> {
   const { store, settings, hub, log } = engine
   const { run, state } = lease
-  const limit = transcriptProblem(state, agent.maxSteps, settings.limits.transcript)
-  if (limit) return endRun(lease, store.now(), failed('LIMIT_EXCEEDED', limit))
   const step = state.turns.length
   const onText = (offset: number, delta: string) =>
     hub.tellText({ runId: run.id, step, offset, delta, at: store.now() })
@@ -45,9 +42,4 @@ export async function think(
     log.warn({ runId: run.id, err: error }, 'The model failed')
     endRun(lease, store.now(), failed('MODEL_ERROR', error.message.toWellFormed()))
   }
-}
-
-function transcriptProblem(state: RunState, maxSteps: number, limit: number): string | null {
-  if (state.turns.length >= maxSteps) return `The model was asked ${maxSteps} times without coming to an end.`
-  return transcriptSize(state) > limit ? `The run's transcript is longer than ${limit} bytes.` : null
 }

@@ -191,6 +191,12 @@ describe('an agent is refused', () => {
     ['without a model', { model: undefined }, /specification v4/],
     ['that retries a fraction', { maxRetries: 0.5 }, /maxRetries/],
     ['that makes no step', { maxSteps: 0 }, /maxSteps/],
+    ['that may take no token', { maxTotalTokens: 0 }, /'maxTotalTokens' is a whole number from 1/],
+    ['that may take half a token', { maxTotalTokens: 0.5 }, /maxTotalTokens/],
+    ['whose tokens are no number', { maxTotalTokens: '1000' }, /maxTotalTokens/],
+    ['whose timeout is none', { timeout: '5 minutes' }, /Agent 'support': '5 minutes' is no duration/],
+    ['whose timeout is no time', { timeout: 0 }, /no duration/],
+    ['whose timeout is longer than a timer', { timeout: '30d' }, /Agent 'support': timeout is at most 24 days/],
     ['whose tools come later', { tools: async () => ({ remove: base }) }, /tools/],
     ['whose tools are no record', { tools: new Map([['remove', base]]) }, /tools/],
   ])('%s', (_, more, says) => {

@@ -63,6 +63,53 @@ test('a call that takes its process along each time is made again three times, a
   expect(types).toEqual([...Array(4).fill(['call-started', 'interrupted']).flat(), 'paused'])
 })
 
+/** A look-up that ends at nothing; `begun(n)` gives the signal of the n-th. */
+function silent() {
+  const looked = Array.from({ length: 4 }, () => Promise.withResolvers<AbortSignal>())
+  let times = 0
+  const reconcile = (_: unknown, { abortSignal }: { abortSignal: AbortSignal }) => {
+    looked[times++]?.resolve(abortSignal)
+    return new Promise<null>(() => {})
+  }
+  return { reconcile, times: () => times, begun: (n: number) => looked[n - 1]?.promise }
+}
+
+test('a look-up that takes its process along each time is made three times, and then somebody is asked', async () => {
+  const { reconcile, times, begun } = silent()
+  const { made, agent, entered } = endless({ reconcile })
+  await using scene = await places(agent)
+  const first = await scene.open()
+  const { id } = await first.start()
+  await entered(1)
+  first.cutOff()
+  for (const look of [1, 2, 3]) {
+    const next = await scene.open()
+    await begun(look)
+    next.cutOff()
+  }
+  const last = await scene.open()
+  await last.until(id, isPaused)
+  expect(await last.pending(id)).toMatchObject([{ kind: 'RECONCILIATION' }])
+  expect([times(), [...made.values()]]).toEqual([3, [1]])
+})
+
+test('a look-up under way does not keep a worker that stops: nothing is lost by asking again', async () => {
+  const { reconcile, begun } = silent()
+  const { agent, entered } = endless({ reconcile })
+  await using scene = await places(agent)
+  const first = await scene.open()
+  const { id } = await first.start()
+  await entered(1)
+  first.cutOff()
+  const second = await scene.open()
+  const signal = await begun(1)
+  // Longer than this test may take.
+  await second.engine.worker.stop(600_000)
+  expect(signal?.aborted).toBe(true)
+  expect(await scene.store.runs.get(id)).toMatchObject({ status: 'RUNNING', lease: null, due: expect.any(Number) })
+  expect(typesOf(await second.journal(id)).at(-1)).toBe('call-started')
+})
+
 test('a look-up whose lease is lost says nothing any more: the next one is believed', async () => {
   const looked: PromiseWithResolvers<Reconciled>[] = []
   const signals: AbortSignal[] = []

@@ -7,6 +7,7 @@ import { cancelRun } from '../../src/runs/cancel.ts'
 import { continueRun } from '../../src/runs/continue.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
+import { usedTokens } from '../support/used-tokens.ts'
 import { turns } from './faulty-store.ts'
 import { agentOf, isDone, isPaused, openShop, openWorkplace, rita, tally, typesOf } from './workshop.ts'
 
@@ -68,6 +69,21 @@ test('a model that comes to no end is asked maxSteps times, and the run fails wi
   await using shop = await openShop({ agents: [agent] })
   expect(await shop.start({ waitMs: 10_000 })).toMatchObject({ status: 'FAILED', error: { code: 'LIMIT_EXCEEDED' } })
   expect(made.size).toBe(3)
+})
+
+test('tokens that a provider does not report, or not as a number, count as nothing', async () => {
+  const reported = [usedTokens(undefined, 4), usedTokens(Number.NaN, 5), usedTokens(-5, Number.POSITIVE_INFINITY)]
+  const turns = reported.map((used) => [{ call: 'look' }, used])
+  const agent = agentOf({ look: { inputSchema, execute: () => 'seen' } }, turns, { maxTotalTokens: 10 })
+  await using shop = await openShop({ agents: [agent] })
+  const run = await shop.start({ waitMs: 10_000 })
+  expect(run).toMatchObject({ status: 'COMPLETED' })
+  const usage = (await shop.journal(run.id)).flatMap((entry) => (entry.type === 'model-responded' ? [entry.usage] : []))
+  expect(usage.slice(0, 3).map(({ inputTokens, outputTokens }) => [inputTokens, outputTokens])).toEqual([
+    [null, 4],
+    [null, 5],
+    [null, null],
+  ])
 })
 
 test("a tool's failures are results that the model hears, and not the run's", async () => {

@@ -56,11 +56,15 @@ export const started: EntryBody = {
   history: [],
   historyMessages: 0,
 }
-export const responded = (text: string | null = null): EntryBody => ({
+const nothingReported: { inputTokens: number | null; outputTokens: number | null } = {
+  inputTokens: null,
+  outputTokens: null,
+}
+export const responded = (text: string | null = null, usage = nothingReported): EntryBody => ({
   type: 'model-responded',
   content: toJsonText(text === null ? [] : [{ type: 'text', text }]),
   text,
-  usage: { inputTokens: null, outputTokens: null },
+  usage,
 })
 export const proposed = (...calls: ProposedCall[]): EntryBody => ({ type: 'proposed', calls })
 export const paused: EntryBody = { type: 'paused' }
@@ -208,6 +212,7 @@ export function around(
     resumeMode: 'AUTOMATIC',
     outer: null,
     running: new Set(),
+    budget: null,
     now: 10_000,
     ...rest,
     approvals: new Map(approvals.map((record) => [record.id, record])),

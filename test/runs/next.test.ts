@@ -235,12 +235,19 @@ describe('a call found started and not finished', () => {
     ['one that is gone', 'ask', undefined],
     ['an idempotent one with other parameters', 'ask', { ...idempotent, schemaDigest: 'other' }],
     ['one that can look up, with other parameters', 'ask', { ...looksUp, schemaDigest: 'other' }],
-  ])('of %s: %s', (_, way, of) => expect(recoveryOf(begunTimes(1), of)).toBe(way))
+  ])('of %s: %s', (_, way, of) => expect(recoveryOf(begunTimes(1), of, 2)).toBe(way))
 
   test('is made again by itself three times, and then somebody is asked', () => {
-    const ways = [1, 2, 3, 4, 5].map((times) => recoveryOf(begunTimes(times), idempotent))
+    const ways = [1, 2, 3, 4, 5].map((times) => recoveryOf(begunTimes(times), idempotent, 2))
     expect(ways).toEqual(['repeat', 'repeat', 'repeat', 'ask', 'ask'])
-    expect([3, 4].map((times) => recoveryOf(begunTimes(times), looksUp))).toEqual(['look-up', 'ask'])
+    expect([3, 4].map((times) => recoveryOf(begunTimes(times), looksUp, 2))).toEqual(['look-up', 'ask'])
+  })
+
+  test('is looked up by three holders one after the other, and then somebody is asked', () => {
+    const ways = [2, 3, 4, 5].map((fence) => recoveryOf(begunTimes(1), looksUp, fence))
+    expect(ways).toEqual(['look-up', 'look-up', 'look-up', 'ask'])
+    // One that may be made again is, whoever has held the run: those attempts are counted.
+    expect(recoveryOf(begunTimes(1), idempotent, 9)).toBe('repeat')
   })
 })
 

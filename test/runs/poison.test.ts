@@ -18,7 +18,7 @@ test('an approval that cannot be read does not freeze the process: timers fire a
   expect(said).toMatchObject({ timer: 'fired', healthy: 'COMPLETED', fresh: 'PAUSED', made: [1], told: true })
   // Failed, or left alone until somebody mends the row.
   expect([
-    ['FAILED', 'INTERNAL'],
+    ['FAILED', 'STORE_ERROR'],
     ['PAUSED', null],
   ]).toContainEqual(said.poisoned)
 })

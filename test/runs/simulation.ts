@@ -176,7 +176,7 @@ export class Simulation {
       children: new Map(),
       running,
     }
-    const step = next(state, { ...surroundings, now: this.#now })
+    const step = next(state, { ...surroundings, budget: null, now: this.#now })
     switch (step.do) {
       case 'nothing':
         expect(running.size, 'nothing is under way when a run is over').toBe(0)
@@ -193,6 +193,9 @@ export class Simulation {
       case 'await-children':
       case 'join':
         throw new Error('No agent asks another here.')
+      case 'stop':
+      case 'fail':
+        throw new Error('Nothing bounds these runs.')
       case 'abort-calls':
         return false
       case 'expire':
@@ -236,7 +239,7 @@ export class Simulation {
     const { callId } = call.proposed
     const index = Number(callId.split('_').at(-1))
     const tool = { schemaDigest: 'digest', idempotent: index % 3 === 1, reconcile: index % 3 === 2 ? () => null : null }
-    const way = recoveryOf(call, tool)
+    const way = recoveryOf(call, tool, 2)
     if (way === 'ask') return this.#ask(call)
     this.again.push(callId)
     this.#draft(interrupted(callId, way === 'look-up'))

@@ -4,6 +4,7 @@ import { parsePrincipal, type Role } from '../../src/access/principal.ts'
 import type { Agent } from '../../src/agents/agent.ts'
 import { agentsByName, defineAgent, type ToolRecord } from '../../src/agents/define-agent.ts'
 import { type ScriptedPart, scriptedModel, turnOf } from '../../src/agents/scripted-model.ts'
+import type { Duration } from '../../src/agents/tool.ts'
 import { resolveApproval } from '../../src/approvals/resolve.ts'
 import { defaultSettings, type Engine, type Settings } from '../../src/engine.ts'
 import type { RunId } from '../../src/ids.ts'
@@ -103,6 +104,8 @@ export function agentOf(
     name?: string
     maxSteps?: number
     maxRetries?: number
+    maxTotalTokens?: number
+    timeout?: Duration
     maxHistoryMessages?: number
     model?: LanguageModelV4
   } = {},
