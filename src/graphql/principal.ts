@@ -33,6 +33,12 @@ const Viewer = builder.objectRef<PrincipalShape>('Viewer').implement({
   description: 'Who asks, as authentication found it.',
   fields: (t) => ({
     principal: t.field({ type: Principal, description: 'Who it is.', resolve: (viewer) => viewer }),
+    actor: t.field({
+      type: Principal,
+      nullable: true,
+      description: 'The service that asks for them; null when they ask themselves.',
+      resolve: ({ actor }) => (actor === undefined ? null : { id: actor }),
+    }),
     tenant: t.exposeString('tenant', { description: 'The tenant that everything they see and do stays inside.' }),
     roles: t.field({ type: [Role], description: 'What they may do.', resolve: ({ roles }) => roles }),
   }),
