@@ -10,7 +10,7 @@ import { documentOf, type Pool, type RandomDocument } from './random-document.ts
 // No way through the graph leads to another tenant: documents that the schema allows are made at random, and asked with the ids and cursors of
 // both tenants. SQLite alone: what is read by an id, and what an object leads to, is asked about above the store.
 
-const documents = 600
+const documents = 400
 // The same documents each time; another seed makes others.
 const { DOCUMENT_SEED = '20261126', DOCUMENT_PATH } = process.env
 
