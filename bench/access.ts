@@ -25,7 +25,7 @@ export async function accessFigures(bench: Bench): Promise<Figure[]> {
   const made = await createKey(store, log, { name: 'bench', tenant: 'acme', roles: ['REQUESTER'] })
   const [es256, rs256] = [await provider.token({}, { alg: 'ES256' }), await provider.token({}, { alg: 'RS256' })]
   // With this the provider's keys are there.
-  await access.identify(es256, request)
+  await access.identify(es256, request, null)
   const forged = es256.replace(/.{8}$/, 'AAAAAAAA')
   const cost = (name: string, most: number | null, isKnown: boolean, tokenOf: () => string) =>
     figure(access, bench, name, most, isKnown, tokenOf)
@@ -63,7 +63,7 @@ async function figure(
     const tokens = Array.from({ length: count }, tokenOf)
     const before = process.cpuUsage()
     for (let start = 0; start < count; start += atOnce) {
-      const signIns = tokens.slice(start, start + atOnce).map((token) => access.identify(token, request))
+      const signIns = tokens.slice(start, start + atOnce).map((token) => access.identify(token, request, null))
       for (const signIn of await Promise.all(signIns)) {
         if ('identity' in signIn !== isKnown) throw new Error(`${name}: ${JSON.stringify(signIn)}`)
       }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Store } from '../store/store.ts'
+import { actingFor } from './acting-for.ts'
 import { isMeantAsKey, keyIdOf } from './api-key.ts'
 import { type Authenticate, type Identify, identifyWith, localAdmin, type SignIn } from './authenticate.ts'
 import { jwtIdentity } from './by-jwt.ts'
@@ -72,7 +73,13 @@ export async function openAccess(
     get isOpen() {
       return isOpen
     },
-    identify: authenticate === undefined ? byToken : identifyWith(authenticate),
+    identify:
+      authenticate === undefined
+        ? async (token, _request, given) => {
+            const signIn = await byToken(token)
+            return 'identity' in signIn ? actingFor(signIn.identity, given) : signIn
+          }
+        : identifyWith(authenticate),
     watch: live.watch,
     [Symbol.dispose]: () => void opened.disposeAsync(),
   }

@@ -22,13 +22,13 @@ export async function identifyByKey(token: string, { known, used, now }: ByKeyPa
   const state = keyState(key, at)
   if (state !== 'active') return { refused: state === 'revoked' ? 'REVOKED' : 'EXPIRED' }
   used(id)
-  const { principal, name, tenant, roles, expiresAt } = key
+  const { principal, name, tenant, roles, expiresAt, actsForOthers } = key
   return {
     identity: {
       principal: parsePrincipal({ id: principal, name, tenant, roles }),
       // Timers go by this process's clock.
       expiresAt: expiresAt === null ? null : Date.now() + (expiresAt - at),
-      by: { kind: 'key', id },
+      by: { kind: 'key', id, actsForOthers },
     },
   }
 }

@@ -3,7 +3,7 @@ import type { JwtSettings } from './jwt-settings.ts'
 import { type PrincipalInput, type Role, roles } from './principal.ts'
 
 type Claims = Readonly<Record<string, unknown>>
-type Names = Pick<JwtSettings, 'nameClaim' | 'tenantClaim' | 'defaultTenant' | 'rolesClaim' | 'roleNames'>
+type Names = Pick<JwtSettings, 'nameClaim' | 'tenantClaim' | 'defaultTenant' | 'rolesClaim' | 'roleNames' | 'actors'>
 
 /** Whom the claims of a token make its bearer, once its signature, issuer, audience and times are found right. */
 export function principalOfClaims(claims: Claims, names: Names): PrincipalInput | { readonly refused: Refusal } {
@@ -15,7 +15,16 @@ export function principalOfClaims(claims: Claims, names: Names): PrincipalInput 
   const granted = grantedRoles(claimAt(claims, names.rolesClaim), names.roleNames)
   if (granted.length === 0) return { refused: 'NO_ROLE' }
   const name = claimAt(claims, names.nameClaim)
-  return { id, name: isText(name, 200) ? name : null, tenant, roles: granted }
+  const principal = { id, name: isText(name, 200) ? name : null, tenant, roles: granted }
+  if (claims.act === undefined) return principal
+  const actor = actorOf(claims, names.actors ?? [])
+  return actor === null ? { refused: 'WRONG_ACTOR' } : { ...principal, actor }
+}
+
+/** Who acts for the subject now, if they may: RFC 8693, section 4.1. Who acted before them does not count. */
+function actorOf({ act, iss }: Claims, actors: readonly string[]): string | null {
+  if (!isClaims(act) || (act.iss !== undefined && act.iss !== iss)) return null
+  return actors.find((actor) => actor === act.sub) ?? null
 }
 
 const isText = (value: unknown, longest: number): value is string =>

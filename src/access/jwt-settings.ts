@@ -32,6 +32,8 @@ export type JwtSettings = {
   readonly defaultTenant?: string | undefined
   /** A list of texts, or one text with blanks between. */
   readonly rolesClaim: string
+  /** The services that may act for the token's subject, by the `sub` of the claim `act` (RFC 8693, 4.1). Without them tokens with that claim are refused. */
+  readonly actors?: readonly string[] | undefined
   /** What the provider calls the roles. When it is given, no other names count. */
   readonly roleNames?: Readonly<Record<string, Role>> | undefined
 }

@@ -15,6 +15,8 @@ export type NewKey = {
   readonly roles: readonly Role[]
   /** Whom it makes its bearer, with or without `prn_`; the key's own principal when left out. */
   readonly principal?: string | undefined
+  /** Whether its bearer says for whom they ask, with each request. Default false. */
+  readonly actsForOthers?: boolean | undefined
   /** In ms; for ever when left out. */
   readonly expiresIn?: number | undefined
 }
@@ -53,6 +55,7 @@ export async function createKey(database: KeyDatabase, log: Logger, input: NewKe
     expiresAt: input.expiresIn === undefined ? null : createdAt + input.expiresIn,
     revokedAt: null,
     lastUsedAt: null,
+    actsForOthers: input.actsForOthers === true,
   }
   await database.keys.put(key)
   log.info(shown(key), 'API key created')
@@ -74,6 +77,14 @@ export function keyState({ revokedAt, expiresAt }: KeyRecord, now: number): KeyS
 }
 
 /** What a log may say of a key. */
-const shown = ({ id, name, tenant, roles, principal, expiresAt }: KeyRecord) => ({
-  key: { id, name, tenant, roles, principal, expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString() },
+const shown = ({ id, name, tenant, roles, principal, actsForOthers, expiresAt }: KeyRecord) => ({
+  key: {
+    id,
+    name,
+    tenant,
+    roles,
+    principal,
+    actsForOthers,
+    expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+  },
 })

@@ -14,10 +14,12 @@ const believeMs = 60_000
 /** Keeps the name of who starts or decides something, for whoever reads it in a year. What they do does not hang on it: never rejects. */
 export async function rememberName(
   { store, log }: Pick<Engine, 'store' | 'log'>,
-  { tenant, id, name }: Principal,
+  { tenant, id, name, actor }: Principal,
 ): Promise<void> {
   if (namesOf(store).get(keyOf(tenant, id))?.name === name) return
   try {
+    // A service does not know the name: the one that they gave themselves stays.
+    if (actor !== undefined && name === null && (await store.principals.getMany(tenant, [id])).length > 0) return
     await store.principals.put({ tenant, id, name })
     remember(store, tenant, id, name)
   } catch (error) {

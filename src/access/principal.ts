@@ -11,6 +11,8 @@ export type Principal = {
   readonly name: string | null
   readonly tenant: string
   readonly roles: readonly Role[]
+  /** The service that asks for this principal; missing when they ask themselves. */
+  readonly actor?: PrincipalId
 }
 
 /** What an `authenticate` function gives: the id may come without its `prn_` prefix; tenant is 'default' when left out. */
@@ -19,6 +21,8 @@ export type PrincipalInput = {
   readonly name?: string | null
   readonly tenant?: string
   readonly roles: readonly Role[]
+  /** The service that asks for them, if they do not ask themselves: the log says so, and it does not decide what it requested in its own name either. */
+  readonly actor?: string | null
   /** When this identity ends: a subscription that lives longer is ended with a reason. */
   readonly expiresAt?: Date
 }
@@ -28,6 +32,7 @@ const shape = z.object({
   name: z.string().max(200).nullish(),
   tenant: z.string().min(1).max(200).default('default'),
   roles: z.array(z.enum(roles)),
+  actor: z.string().min(1).nullish(),
 })
 
 /**
@@ -40,6 +45,7 @@ export function parsePrincipal(input: PrincipalInput): Principal {
   if (!parsed.success) {
     throw new CountersignError('INVALID_PRINCIPAL', `Not a principal: ${z.prettifyError(parsed.error)}`)
   }
-  const { id, name, tenant, roles } = parsed.data
-  return { id: principalId(id), name: name ?? null, tenant, roles }
+  const { id, name, tenant, roles, actor } = parsed.data
+  const principal = { id: principalId(id), name: name ?? null, tenant, roles }
+  return actor == null ? principal : { ...principal, actor: principalId(actor) }
 }

@@ -40,7 +40,9 @@ export function reasonsNotToResolve(
   const late = approval.expiresAt !== null && approval.expiresAt <= now
   if (approval.status !== 'PENDING' || late) reasons.push('NOT_PENDING')
   if (!has(principal, 'APPROVER', 'ADMIN')) reasons.push('NOT_AN_APPROVER')
-  if (approval.requestedBy === principal.id && !allowSelfApproval) reasons.push('OWN_REQUEST')
+  // The person counts, whoever asks for them; nor may a service decide for somebody what it requested in its own name.
+  const isOwn = approval.requestedBy === principal.id || approval.requestedBy === principal.actor
+  if (isOwn && !allowSelfApproval) reasons.push('OWN_REQUEST')
   return reasons
 }
 

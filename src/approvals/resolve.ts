@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { logActor } from '../access/acting-for.ts'
 import { rememberName } from '../access/names.ts'
 import type { Principal } from '../access/principal.ts'
 import { maySeeApproval, reasonsNotToResolve } from '../access/rules.ts'
@@ -70,6 +71,7 @@ export async function resolveApproval(
     const late = isPastDeadline(decided.approval, at) ? await expire(engine, decided.approval, at) : decided
     return conflict(late.approval ?? decided.approval)
   }
+  logActor(engine, principal, { operation: 'resolveApproval', approvalId: approval.id })
   return success(engine, decided.approval, engine.worker.wake(approval.runId))
 }
 

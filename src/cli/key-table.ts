@@ -30,7 +30,7 @@ export function keyTable(keys: readonly KeyRecord[], now: number): string {
     minute(key.createdAt),
     minute(key.expiresAt),
     minute(key.lastUsedAt),
-    key.principal,
+    key.actsForOthers ? `${key.principal} for others` : key.principal,
     key.name,
   ])
   const all = [['ID', 'STATE', 'TENANT', 'ROLES', 'CREATED', 'EXPIRES', 'LAST USED', 'PRINCIPAL', 'NAME'], ...rows]

@@ -33,6 +33,7 @@ const create = () =>
       milliseconds(text as Duration),
     )
     .option('--principal <id>', 'whom it makes its bearer; one of its own when left out')
+    .option('--acts-for-others', 'its bearer is a service that says for whom it asks, with each request')
     .action(async ({ role, ...input }: CreateOptions) => {
       await using database = await opened()
       const { token } = await createKey(database, auditLog(), { ...input, roles: role })

@@ -1,10 +1,12 @@
 import type { Agent as AgentShape, AgentTool } from '../agents/agent.ts'
 import { readJsonObject } from '../json.ts'
 import { builder } from './builder.ts'
+import { isPublic } from './default-deny.ts'
 import { ApprovalType, PauseKind } from './enums.ts'
 import { agentId, agentNameOf } from './node-id.ts'
 
 const Tool = builder.objectRef<AgentTool>('Tool').implement({
+  extensions: isPublic,
   description: 'Something an agent can do.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'As the model calls it; one of a kind within the agent.' }),
@@ -38,6 +40,7 @@ const Tool = builder.objectRef<AgentTool>('Tool').implement({
 })
 
 export const Agent = builder.node(builder.objectRef<AgentShape>('Agent'), {
+  extensions: isPublic,
   description: 'A model with instructions and tools, as this server has it registered.',
   id: { resolve: ({ name }) => agentId(name) },
   loadWithoutCache: (id, { engine }) => engine.agents.get(agentNameOf(id)) ?? null,
@@ -53,12 +56,14 @@ export const Agent = builder.node(builder.objectRef<AgentShape>('Agent'), {
 
 builder.queryFields((t) => ({
   agents: t.field({
+    authScopes: { signedIn: true },
     type: [Agent],
     description: 'The agents that this server offers; not those that are only tools of others.',
     resolve: (_root, _args, { engine: { agents, offered } }) =>
       [...agents.values()].filter(({ name }) => offered.has(name)),
   }),
   agent: t.field({
+    authScopes: { signedIn: true },
     type: Agent,
     nullable: true,
     description: 'One agent; null when none of this name is offered.',

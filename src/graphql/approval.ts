@@ -6,6 +6,7 @@ import { jsonOrNull, type ToolCall as ToolCallShape, toolCalls } from '../runs/v
 import type { ApprovalRecord, Resolution as ResolutionShape } from '../store/records.ts'
 import { builder } from './builder.ts'
 import type { GraphQLContext } from './context.ts'
+import { isPublic } from './default-deny.ts'
 import {
   ApprovalAction,
   ApprovalStatus,
@@ -21,6 +22,7 @@ import { Approval, ApprovalChange, ApprovalChangeConnection, Run, ToolCall } fro
 import { shownObject } from './shown-json.ts'
 
 const Resolution = builder.objectRef<ResolutionShape>('Resolution').implement({
+  extensions: isPublic,
   description: 'How an approval was resolved. Written once, and never changed.',
   fields: (t) => ({
     status: t.expose('status', { type: ApprovalStatus, description: 'How the approval stands since.' }),
@@ -64,6 +66,7 @@ const Resolution = builder.objectRef<ResolutionShape>('Resolution').implement({
 })
 
 ApprovalChange.implement({
+  extensions: isPublic,
   description: "One entry of an approval's history.",
   fields: (t) => ({
     revision: t.exposeInt('revision', { description: 'The revision it made.' }),
@@ -86,6 +89,8 @@ const reasons = (approval: ApprovalRecord, { engine, principal }: GraphQLContext
   })
 
 builder.node(Approval, {
+  authScopes: (approval) => ({ approval }),
+  runScopesOnType: true,
   description:
     'One decision on one tool call, with the exact arguments it is about. A decision lets that call run once, and no other.',
   id: { resolve: ({ id }) => id },

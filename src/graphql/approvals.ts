@@ -43,6 +43,7 @@ export const PendingApprovalFilter = builder.inputType('PendingApprovalFilter', 
 
 builder.queryFields((t) => ({
   approval: t.field({
+    authScopes: { signedIn: true },
     type: Approval,
     nullable: true,
     description: 'One approval; null when there is none of this id, or the viewer may not see it.',
@@ -51,6 +52,7 @@ builder.queryFields((t) => ({
   }),
   approvals: t.connection(
     {
+      authScopes: { signedIn: true },
       type: Approval,
       description: 'The approvals that the viewer may see.',
       args: {

@@ -3,16 +3,25 @@ import ComplexityPlugin from '@pothos/plugin-complexity'
 import RelayPlugin from '@pothos/plugin-relay'
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
 import { GraphQLError } from 'graphql'
+import { maySeeApproval, maySeeRun } from '../access/rules.ts'
 import { type Count, maxPageSize } from '../connection.ts'
 import { CountersignError } from '../errors.ts'
 import type { JsonObject, JsonValue } from '../json.ts'
+import type { ApprovalRecord, RunRecord } from '../store/records.ts'
 import type { GraphQLContext } from './context.ts'
+import { isPublic } from './default-deny.ts'
 import { costError, costLimit } from './limits.ts'
 import { decodeNodeId, nodeTypeOf } from './node-id.ts'
 
 export type SchemaTypes = {
   Context: GraphQLContext
-  AuthScopes: { signedIn: boolean }
+  AuthScopes: {
+    /** What a field of Query, Mutation or Subscription asks for: the operation behind it asks the rest, since its answer says why not. */
+    signedIn: boolean
+    /** Whether this run may be seen, by whichever way it was come to. */
+    run: RunRecord
+    approval: ApprovalRecord
+  }
   Connection: { readonly totalCount: () => Promise<Count> }
   DefaultFieldNullability: false
   DefaultEdgesNullability: { list: false; items: false }
@@ -38,10 +47,18 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   plugins: [ScopeAuthPlugin, RelayPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
   scopeAuth: {
-    // The server lets nobody in whom it does not know; what a role may do is asked by the operations.
-    authScopes: ({ principal }) => ({ signedIn: principal !== undefined }),
+    // The server lets nobody in whom it does not know.
+    authScopes: ({ principal }) => ({
+      signedIn: principal !== undefined,
+      run: (run) => maySeeRun(principal, run),
+      approval: (approval) => maySeeApproval(principal, approval),
+    }),
     authorizeOnSubscribe: true,
-    unauthorizedError: () => new GraphQLError('Say who you are.', { extensions: { code: 'UNAUTHENTICATED' } }),
+    unauthorizedError: (_parent, { principal }, { parentType, fieldName }) =>
+      principal === undefined
+        ? new GraphQLError('Say who you are.', { extensions: { code: 'UNAUTHENTICATED' } })
+        : // Whatever was read was asked about before: this is our mistake, and nobody's answer.
+          new Error(`${parentType.name}.${fieldName} came to what ${principal.id} may not see`),
   },
   complexity: { limit: { complexity: costLimit }, complexityError: costError, defaultListMultiplier: 5 },
   relay: {
@@ -59,10 +76,12 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       resolveType: (value) => nodeTypeOf(value),
     },
     nodeQueryOptions: {
+      authScopes: { signedIn: true },
       description: 'Reads anything by its id. Null when there is no such thing, or the viewer may not see it.',
       args: { id: { description: 'An id that this API gave. One that is none is refused (BAD_USER_INPUT).' } },
     },
     nodesQueryOptions: {
+      authScopes: { signedIn: true },
       description:
         'Reads several things by their ids. The answer has one place for each id, in the order asked, with null as `node` has it.',
       args: {
@@ -80,7 +99,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
         )
       },
     },
-    pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
+    pageInfoTypeOptions: { extensions: isPublic, description: 'Where a page stands in its list.' },
     hasNextPageFieldOptions: { description: 'Whether the list goes on after this page.' },
     hasPreviousPageFieldOptions: { description: 'Whether the list has something before this page.' },
     startCursorFieldOptions: { description: "The first edge's cursor; null on an empty page." },
@@ -107,14 +126,11 @@ export const builder = new SchemaBuilder<SchemaTypes>({
 builder.queryType({
   description:
     'What can be read. Everything stays inside the tenant of who asks, and what one may not see is not there.',
-  authScopes: { signedIn: true },
 })
 builder.mutationType({
   description:
     'What can be done. Each answers a union, told apart by `__typename`: what a caller can cause and handle is an answer and no error.',
-  authScopes: { signedIn: true },
 })
 builder.subscriptionType({
   description: 'What can be watched, over WebSocket (graphql-transport-ws) or Server-Sent Events.',
-  authScopes: { signedIn: true },
 })

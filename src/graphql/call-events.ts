@@ -1,6 +1,7 @@
 import { type CallId, runIdOfCall } from '../ids.ts'
 import type { CallDecision } from '../runs/journal.ts'
 import { requirements, type ToolCall as ToolCallShape, toolCall, toolCalls } from '../runs/view.ts'
+import { isPublic } from './default-deny.ts'
 import { loadersOf } from './loaders.ts'
 import { Requirement, ToolCall } from './refs.ts'
 import { happened, interfaces, type Recorded, seq } from './run-event.ts'
@@ -8,6 +9,7 @@ import { happened, interfaces, type Recorded, seq } from './run-event.ts'
 // What happens with calls, from the model's wish to the outcome.
 
 happened('model-responded').implement({
+  extensions: isPublic,
   description: 'The model answered.',
   interfaces,
   fields: (t) => ({
@@ -27,6 +29,7 @@ happened('model-responded').implement({
 })
 
 happened('proposed').implement({
+  extensions: isPublic,
   description: "The calls that the model asked for are read and recorded, each with whether it needs somebody's word.",
   interfaces,
   fields: (t) => ({
@@ -36,6 +39,7 @@ happened('proposed').implement({
 })
 
 happened('paused').implement({
+  extensions: isPublic,
   description: 'The run waits for people.',
   interfaces,
   fields: (t) => ({
@@ -55,6 +59,7 @@ happened('paused').implement({
 })
 
 happened('answered').implement({
+  extensions: isPublic,
   description: 'The requester decided on calls, perhaps only on some of those that wait.',
   interfaces,
   fields: (t) => ({
@@ -64,6 +69,7 @@ happened('answered').implement({
 })
 
 happened('decided').implement({
+  extensions: isPublic,
   description: 'The run heard of the decisions of approvers, or of deadlines that passed.',
   interfaces,
   fields: (t) => ({
@@ -73,6 +79,7 @@ happened('decided').implement({
 })
 
 happened('call-started').implement({
+  extensions: isPublic,
   description: 'A call is about to be made.',
   interfaces,
   fields: (t) => ({
@@ -82,6 +89,7 @@ happened('call-started').implement({
 })
 
 happened('interrupted').implement({
+  extensions: isPublic,
   description:
     'A call was found begun by a process that is gone. It is made again where its tool allows that; else its status is UNKNOWN, and an approval of kind RECONCILIATION asks what became of it.',
   interfaces,
@@ -92,6 +100,7 @@ happened('interrupted').implement({
 })
 
 happened('call-finished').implement({
+  extensions: isPublic,
   description: 'A call was made, or failed.',
   interfaces,
   fields: (t) => ({

@@ -9,6 +9,7 @@ import { createRunStates, type RunStates } from './run-states.ts'
 
 /** Reads that one execution makes once, however many fields ask. */
 export type Loaders = {
+  /** Null also for a run that the viewer may not see. */
   readonly run: (id: RunId) => Promise<RunRecord | null>
   /** A run, with the paused ones of agents it asked that the viewer may see. */
   readonly tree: (outer: PausedRun) => Promise<PausedRun[]>
@@ -45,9 +46,11 @@ function createLoaders(context: GraphQLContext): Loaders {
   const { principal } = context
   const names = batched((ids: readonly PrincipalId[]) => readNames(store, principal.tenant, ids))
   const state = createRunStates(context)
-  const run = batched<RunId, RunRecord>(async (ids) => mapById(await store.runs.getMany(ids)))
-  const visible = async (ids: readonly RunId[]) =>
-    (await Promise.all(ids.map(run))).flatMap((one) => (one && maySeeRun(principal, one) ? [one] : []))
+  const run = batched<RunId, RunRecord>(async (ids) => {
+    const runs = await store.runs.getMany(ids)
+    return mapById(runs.filter((one) => maySeeRun(principal, one)))
+  })
+  const visible = async (ids: readonly RunId[]) => (await Promise.all(ids.map(run))).filter((one) => one !== null)
   return {
     run,
     tree: (outer) => pausedTree({ getMany: visible, stateOf: state }, outer),

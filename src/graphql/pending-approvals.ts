@@ -5,6 +5,7 @@ import { type PendingEvent, watchPendingApprovals } from '../live/pending-approv
 import { PendingApprovalFilter } from './approvals.ts'
 import { builder } from './builder.ts'
 import { Count } from './count.ts'
+import { isPublic } from './default-deny.ts'
 import { eachEvent } from './each-event.ts'
 import { SnapshotReason } from './enums.ts'
 import { Approval } from './refs.ts'
@@ -23,6 +24,7 @@ const PendingApprovalsEvent = builder.interfaceRef<PendingEvent>('PendingApprova
 })
 
 builder.objectRef<Snapshot>('PendingApprovalsSnapshot').implement({
+  extensions: isPublic,
   description: 'What is pending now. It begins the subscription, and replaces all that was sent before.',
   interfaces: [PendingApprovalsEvent],
   fields: (t) => ({
@@ -56,6 +58,7 @@ builder.objectRef<Snapshot>('PendingApprovalsSnapshot').implement({
 
 const change = (name: Change['__typename'], description: string, approval: string) =>
   builder.objectRef<Change>(name).implement({
+    extensions: isPublic,
     description,
     interfaces: [PendingApprovalsEvent],
     fields: (t) => ({ approval: t.expose('approval', { type: Approval, description: approval }) }),
@@ -71,6 +74,7 @@ change(
 
 builder.subscriptionFields((t) => ({
   pendingApprovals: t.field({
+    authScopes: { signedIn: true },
     type: PendingApprovalsEvent,
     description:
       "First a snapshot, then every change of every match, also of those beyond the snapshot's window. An approval's revisions rise, and the newest always arrives; some in between may be left out.",
@@ -85,16 +89,19 @@ builder.subscriptionFields((t) => ({
         description: 'How many the snapshot has at most, oldest first: 1 to 1,000 (else BAD_USER_INPUT).',
       }),
     },
-    subscribe: (_root, args, { engine, principal }) => eachEvent(watchPendingApprovals(engine, principal, args)),
+    subscribe: (_root, args, context) =>
+      eachEvent(watchPendingApprovals(context.engine, context.principal, args), context),
     resolve: ({ event }, { filter }) =>
       event.__typename === 'PendingApprovalsSnapshot' ? { ...event, filter: filter ?? {} } : event,
   }),
   approval: t.field({
+    authScopes: { signedIn: true },
     type: Approval,
     description:
       'The approval as it is now, then after each change of it or of its call; completes when its call is settled. NOT_FOUND for one that the viewer may not see.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `apr_…`.' }) },
-    subscribe: async (_root, { id }, { engine, principal }) => eachEvent(await watchApproval(engine, principal, id)),
+    subscribe: async (_root, { id }, context) =>
+      eachEvent(await watchApproval(context.engine, context.principal, id), context),
     resolve: ({ event }) => event,
   }),
 }))

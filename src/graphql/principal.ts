@@ -2,11 +2,13 @@ import type { Principal as PrincipalShape } from '../access/principal.ts'
 import { visibleApprovals } from '../access/rules.ts'
 import type { PrincipalId } from '../ids.ts'
 import { builder } from './builder.ts'
+import { isPublic } from './default-deny.ts'
 import { Role } from './enums.ts'
 import { loadersOf } from './loaders.ts'
 
 /** Known by id only; the name is read when it is asked for. */
 export const Principal = builder.node(builder.objectRef<{ readonly id: PrincipalId }>('Principal'), {
+  extensions: isPublic,
   description: 'Somebody who starts runs or decides: a person or a program, as authentication names it.',
   id: { resolve: ({ id }) => id },
   async loadWithoutCache(id, { engine, principal }) {
@@ -27,14 +29,26 @@ export const Principal = builder.node(builder.objectRef<{ readonly id: Principal
 })
 
 const Viewer = builder.objectRef<PrincipalShape>('Viewer').implement({
+  extensions: isPublic,
   description: 'Who asks, as authentication found it.',
   fields: (t) => ({
     principal: t.field({ type: Principal, description: 'Who it is.', resolve: (viewer) => viewer }),
+    actor: t.field({
+      type: Principal,
+      nullable: true,
+      description: 'The service that asks for them; null when they ask themselves.',
+      resolve: ({ actor }) => (actor === undefined ? null : { id: actor }),
+    }),
     tenant: t.exposeString('tenant', { description: 'The tenant that everything they see and do stays inside.' }),
     roles: t.field({ type: [Role], description: 'What they may do.', resolve: ({ roles }) => roles }),
   }),
 })
 
 builder.queryField('viewer', (t) =>
-  t.field({ type: Viewer, description: 'Who asks.', resolve: (_root, _args, { principal }) => principal }),
+  t.field({
+    authScopes: { signedIn: true },
+    type: Viewer,
+    description: 'Who asks.',
+    resolve: (_root, _args, { principal }) => principal,
+  }),
 )

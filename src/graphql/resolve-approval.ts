@@ -2,6 +2,7 @@ import { resolveApproval } from '../approvals/resolve.ts'
 import type { ResolveApprovalResult } from '../results.ts'
 import { builder } from './builder.ts'
 import { DecisionInput } from './decision-input.ts'
+import { isPublic } from './default-deny.ts'
 import { ApprovalStatus } from './enums.ts'
 import { forgetLoaded } from './loaders.ts'
 import { Approval, Run } from './refs.ts'
@@ -34,6 +35,7 @@ const ResolveApprovalInput = builder.inputType('ResolveApprovalInput', {
 const ResolveApprovalSuccess = builder
   .objectRef<Extract<ResolveApprovalResult, { __typename: 'ResolveApprovalSuccess' }>>('ResolveApprovalSuccess')
   .implement({
+    extensions: isPublic,
     description: 'Your decision is recorded, and it is the one that counts.',
     fields: (t) => ({
       approval: t.expose('approval', { type: Approval, description: 'The approval, resolved.' }),
@@ -53,6 +55,7 @@ const ResolveApprovalResultUnion = builder.unionType('ResolveApprovalResult', {
 
 builder.mutationField('resolveApproval', (t) =>
   t.field({
+    authScopes: { signedIn: true },
     type: ResolveApprovalResultUnion,
     description:
       'Decides on a call, once. It is one conditional write: it wins only while the approval still has the expected status, and the expected fingerprint and revision when given. Whoever loses is told what stands.',

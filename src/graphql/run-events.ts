@@ -1,7 +1,7 @@
-import { maySeeRun } from '../access/rules.ts'
 import { CountersignError } from '../errors.ts'
 import { type RunWatchEvent, watchRun } from '../live/run-events.ts'
 import { builder } from './builder.ts'
+import { isPublic } from './default-deny.ts'
 import { eachEvent } from './each-event.ts'
 import { loadersOf } from './loaders.ts'
 import { Run } from './refs.ts'
@@ -10,6 +10,7 @@ import { happened, interfaces, RunEvent, seq } from './run-event.ts'
 
 builder.subscriptionField('runEvents', (t) =>
   t.field({
+    authScopes: { signedIn: true },
     type: RunEvent,
     description:
       "Every entry of the run's journal after `after`, in order and without a gap, then live; between them what the model says while it speaks. Completes when the run is over. NOT_FOUND for a run that the viewer may not see.",
@@ -19,12 +20,14 @@ builder.subscriptionField('runEvents', (t) =>
         description: 'The last entry that is known already: `lastSeq` or `seq`. From the first entry on when null.',
       }),
     },
-    subscribe: async (_root, args, { engine, principal }) => eachEvent(await watchRun(engine, principal, args)),
+    subscribe: async (_root, args, context) =>
+      eachEvent(await watchRun(context.engine, context.principal, args), context),
     resolve: ({ event }) => event,
   }),
 )
 
 builder.objectRef<Extract<RunWatchEvent, { kind: 'text' }>>('TextDelta').implement({
+  extensions: isPublic,
   description:
     'A piece of what the model says while it speaks. Not in the journal, and sent only by the process that works on the run: `ModelResponded` has the whole text.',
   interfaces,
@@ -39,6 +42,7 @@ builder.objectRef<Extract<RunWatchEvent, { kind: 'text' }>>('TextDelta').impleme
 })
 
 happened('started').implement({
+  extensions: isPublic,
   description: 'The run began.',
   interfaces,
   fields: (t) => ({
@@ -48,12 +52,14 @@ happened('started').implement({
 })
 
 happened('resumed').implement({
+  extensions: isPublic,
   description: 'The run goes on: everything it waited for is decided, or it was continued after an error.',
   interfaces,
   fields: (t) => ({ seq: t.int(seq) }),
 })
 
 happened('child-started').implement({
+  extensions: isPublic,
   description: 'A call of another agent began a run of its own; it has events of its own.',
   interfaces,
   fields: (t) => ({
@@ -63,8 +69,7 @@ happened('child-started').implement({
       description: 'That run. NOT_FOUND when the viewer may not see it: an approver sees runs with approvals only.',
       async resolve({ entry }, _args, context, info) {
         const child = await loadersOf(context, info).run(entry.childId)
-        if (!child || !maySeeRun(context.principal, child))
-          throw new CountersignError('NOT_FOUND', 'There is no such run.')
+        if (!child) throw new CountersignError('NOT_FOUND', 'There is no such run.')
         return child
       },
     }),
@@ -72,6 +77,7 @@ happened('child-started').implement({
 })
 
 happened('completed').implement({
+  extensions: isPublic,
   description: 'The run is over: the model said its last word.',
   interfaces,
   fields: (t) => ({
@@ -81,6 +87,7 @@ happened('completed').implement({
 })
 
 happened('failed').implement({
+  extensions: isPublic,
   description: 'The run failed. After MODEL_ERROR or STORE_ERROR it can be continued.',
   interfaces,
   fields: (t) => ({
@@ -94,6 +101,7 @@ happened('failed').implement({
 })
 
 happened('cancelled').implement({
+  extensions: isPublic,
   description: 'The run is over: somebody cancelled it.',
   interfaces,
   fields: (t) => ({

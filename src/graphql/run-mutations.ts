@@ -5,6 +5,7 @@ import { startRun } from '../runs/start.ts'
 import type { RunRecord } from '../store/records.ts'
 import { builder } from './builder.ts'
 import { DecisionInput } from './decision-input.ts'
+import { isPublic } from './default-deny.ts'
 import { ResumeMode } from './enums.ts'
 import { forgetLoaded } from './loaders.ts'
 import { Run } from './refs.ts'
@@ -23,6 +24,7 @@ const waitMs =
 
 const success = <Name extends string>(name: Name, description: string, run: string) =>
   builder.objectRef<{ readonly __typename: Name; readonly run: RunRecord }>(name).implement({
+    extensions: isPublic,
     description,
     fields: (t) => ({ run: t.field({ type: Run, description: run, resolve: (answer) => answer.run }) }),
   })
@@ -128,6 +130,7 @@ const CancelRunResultUnion = builder.unionType('CancelRunResult', {
 
 builder.mutationFields((t) => ({
   startRun: t.field({
+    authScopes: { signedIn: true },
     type: StartRunResultUnion,
     description:
       'Starts a run. Answers at once, or, with `waitMs`, as soon as the run is paused or over, or the wait is up.',
@@ -138,6 +141,7 @@ builder.mutationFields((t) => ({
     },
   }),
   continueRun: t.field({
+    authScopes: { signedIn: true },
     type: ContinueRunResultUnion,
     description:
       'Continues a paused run, with the answers of its requester where the requester decides. What an approver must decide is never taken from here. Also continues a run that failed with MODEL_ERROR or STORE_ERROR.',
@@ -150,6 +154,7 @@ builder.mutationFields((t) => ({
     },
   }),
   cancelRun: t.field({
+    authScopes: { signedIn: true },
     type: CancelRunResultUnion,
     description: 'Ends a run. Its pending approvals are cancelled, and none of its calls that has not begun is made.',
     args: { input: t.arg({ type: CancelRunInput, required: true, description: 'Which run, and why.' }) },

@@ -1,4 +1,3 @@
-import { maySeeRun } from '../access/rules.ts'
 import { listApprovalsOfRun } from '../approvals/read.ts'
 import { defaultPageSize, pageOf } from '../connection.ts'
 import { readJsonObject } from '../json.ts'
@@ -7,12 +6,14 @@ import { requirements, toolCalls } from '../runs/view.ts'
 import type { RunFailure as RunFailureShape } from '../store/records.ts'
 import { Agent } from './agent.ts'
 import { builder } from './builder.ts'
+import { isPublic } from './default-deny.ts'
 import { ResumeMode, RunOrder, RunStatus } from './enums.ts'
 import { loadCost, loadersOf } from './loaders.ts'
 import { Principal } from './principal.ts'
 import { Approval, ApprovalConnection, Requirement, Run, RunConnection, ToolCall, ToolCallConnection } from './refs.ts'
 
 export const RunFailure = builder.objectRef<RunFailureShape>('RunFailure').implement({
+  extensions: isPublic,
   description: 'Why a run failed.',
   fields: (t) => ({
     code: t.exposeString('code', {
@@ -24,6 +25,8 @@ export const RunFailure = builder.objectRef<RunFailureShape>('RunFailure').imple
 })
 
 builder.node(Run, {
+  authScopes: (run) => ({ run }),
+  runScopesOnType: true,
   description:
     'One request to an agent, from its message to its end. What happened in it is kept as a journal: see `runEvents`.',
   id: { resolve: ({ id }) => id },
@@ -70,10 +73,7 @@ builder.node(Run, {
       nullable: true,
       description:
         'The run whose agent asked for this one; null when somebody started it, or the viewer may not see that run.',
-      async resolve({ parent }, _args, context, info) {
-        const asking = parent && (await loadersOf(context, info).run(parent.runId))
-        return asking && maySeeRun(context.principal, asking) ? asking : null
-      },
+      resolve: ({ parent }, _args, context, info) => parent && loadersOf(context, info).run(parent.runId),
     }),
     children: t.connection(
       {
@@ -85,8 +85,11 @@ builder.node(Run, {
           const { turns } = await loaders.state(run)
           const ids = turns.flatMap(({ calls }) => calls.flatMap(({ childId }) => childId ?? []))
           const children = await Promise.all(ids.map(loaders.run))
-          const visible = children.flatMap((child) => (child && maySeeRun(context.principal, child) ? [child] : []))
-          return pageOf(page, 'children', visible)
+          return pageOf(
+            page,
+            'children',
+            children.filter((child) => child !== null),
+          )
         },
       },
       RunConnection,
@@ -143,6 +146,7 @@ const RunFilter = builder.inputType('RunFilter', {
 
 builder.queryFields((t) => ({
   run: t.field({
+    authScopes: { signedIn: true },
     type: Run,
     nullable: true,
     description: 'One run; null when there is none of this id, or the viewer may not see it.',
@@ -151,6 +155,7 @@ builder.queryFields((t) => ({
   }),
   runs: t.connection(
     {
+      authScopes: { signedIn: true },
       type: Run,
       description: 'The runs that the viewer may see.',
       args: {

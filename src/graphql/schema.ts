@@ -12,6 +12,7 @@ import './run-mutations.ts'
 import './scalars.ts'
 import './tool-call.ts'
 import { builder } from './builder.ts'
+import { denyUnmarked } from './default-deny.ts'
 
 /** The API. It needs nothing to be made: engine and principal come with each request's context. */
-export const schema: GraphQLSchema = builder.toSchema({ sortSchema: false })
+export const schema: GraphQLSchema = denyUnmarked(builder.toSchema({ sortSchema: false }))

@@ -1,14 +1,15 @@
-import { maySeeRun } from '../access/rules.ts'
 import { type CallId, runIdOfCall } from '../ids.ts'
 import { getRun } from '../runs/read.ts'
 import { jsonOrNull, toolCalls } from '../runs/view.ts'
 import { builder } from './builder.ts'
+import { isPublic } from './default-deny.ts'
 import { ApprovalType, Decider, PauseKind, ToolCallStatus } from './enums.ts'
 import { loadersOf } from './loaders.ts'
 import { Approval, Requirement, Run, ToolCall } from './refs.ts'
 import { shownObject } from './shown-json.ts'
 
 builder.node(ToolCall, {
+  extensions: isPublic,
   description: "A tool's call, as the model asked for it.",
   id: { resolve: ({ id }) => id },
   async loadWithoutCache(id, context, info) {
@@ -47,10 +48,7 @@ builder.node(ToolCall, {
       nullable: true,
       description:
         'The run that the call began, for a call of an agent; null for other calls, or when it has not begun.',
-      async resolve({ childId }, _args, context, info) {
-        const child = childId === null ? null : await loadersOf(context, info).run(childId)
-        return child && maySeeRun(context.principal, child) ? child : null
-      },
+      resolve: ({ childId }, _args, context, info) => (childId === null ? null : loadersOf(context, info).run(childId)),
     }),
     startedAt: t.expose('startedAt', {
       type: 'DateTime',
@@ -66,6 +64,7 @@ builder.node(ToolCall, {
 })
 
 Requirement.implement({
+  extensions: isPublic,
   description: 'Something that a paused run waits for a person to say.',
   fields: (t) => ({
     callId: t.exposeID('callId', { description: 'The call it is about.' }),

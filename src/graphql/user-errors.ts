@@ -1,6 +1,7 @@
 import type { InputIssue as InputIssueShape } from '../agents/input-schema.ts'
 import type * as Results from '../results.ts'
 import { builder } from './builder.ts'
+import { isPublic } from './default-deny.ts'
 import { Approval, Requirement, Run } from './refs.ts'
 
 // What a caller can cause and handle: members of the mutations' answers.
@@ -16,16 +17,19 @@ export const UserError = builder
   })
 
 export const NotFoundError = builder.objectRef<Results.NotFoundError>('NotFoundError').implement({
+  extensions: isPublic,
   description: 'There is no such thing, or the viewer may not see it: the two are not told apart.',
   interfaces: [UserError],
 })
 
 export const ForbiddenError = builder.objectRef<Results.ForbiddenError>('ForbiddenError').implement({
+  extensions: isPublic,
   description: "The viewer sees it, and may not do this: it takes another role, or it is the viewer's own request.",
   interfaces: [UserError],
 })
 
 const InputIssue = builder.objectRef<InputIssueShape>('InputIssue').implement({
+  extensions: isPublic,
   description: 'One thing that is wrong with an input.',
   fields: (t) => ({
     path: t.stringList({
@@ -37,6 +41,7 @@ const InputIssue = builder.objectRef<InputIssueShape>('InputIssue').implement({
 })
 
 export const InvalidInputError = builder.objectRef<Results.InvalidInputError>('InvalidInputError').implement({
+  extensions: isPublic,
   description: 'The input is well-formed, and does not fit what it is for. Nothing of it was applied.',
   interfaces: [UserError],
   fields: (t) => ({ issues: t.expose('issues', { type: [InputIssue], description: 'All that is wrong with it.' }) }),
@@ -45,18 +50,21 @@ export const InvalidInputError = builder.objectRef<Results.InvalidInputError>('I
 export const IdempotencyConflictError = builder
   .objectRef<Results.IdempotencyConflictError>('IdempotencyConflictError')
   .implement({
+    extensions: isPublic,
     description: 'This idempotency key was used before, with another input.',
     interfaces: [UserError],
     fields: (t) => ({ run: t.expose('run', { type: Run, description: 'What the key stands for.' }) }),
   })
 
 export const RunStateError = builder.objectRef<Results.RunStateError>('RunStateError').implement({
+  extensions: isPublic,
   description: 'The run is not in a state that allows this.',
   interfaces: [UserError],
   fields: (t) => ({ run: t.expose('run', { type: Run, description: 'The run as it stands.' }) }),
 })
 
 export const ApprovalPendingError = builder.objectRef<Results.ApprovalPendingError>('ApprovalPendingError').implement({
+  extensions: isPublic,
   description: 'The run waits for approvers, and the requester cannot speak for them.',
   interfaces: [UserError],
   fields: (t) => ({
@@ -71,6 +79,7 @@ export const ApprovalPendingError = builder.objectRef<Results.ApprovalPendingErr
 })
 
 export const AnswerRequiredError = builder.objectRef<Results.AnswerRequiredError>('AnswerRequiredError').implement({
+  extensions: isPublic,
   description: 'The run waits for its requester, and no answer was given.',
   interfaces: [UserError],
   fields: (t) => ({
@@ -82,6 +91,7 @@ export const AnswerRequiredError = builder.objectRef<Results.AnswerRequiredError
 export const ApprovalConflictError = builder
   .objectRef<Results.ApprovalConflictError>('ApprovalConflictError')
   .implement({
+    extensions: isPublic,
     description:
       'The approval is not as it was expected to be: somebody else was first, or it changed. Nothing was overwritten.',
     interfaces: [UserError],

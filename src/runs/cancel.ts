@@ -1,3 +1,4 @@
+import { logActor } from '../access/acting-for.ts'
 import type { Principal } from '../access/principal.ts'
 import { maySeeRun, maySteerRun } from '../access/rules.ts'
 import type { Engine } from '../engine.ts'
@@ -15,11 +16,8 @@ const longestReason = 10_000
  * Ends a run: its pending approvals are CANCELLED, none of its calls is begun any more, and those under way are told to stop.
  * Cancelling a cancelled run succeeds and changes nothing.
  */
-export async function cancelRun(
-  { store, hub, worker }: Engine,
-  principal: Principal,
-  input: CancelRunInput,
-): Promise<CancelRunResult> {
+export async function cancelRun(engine: Engine, principal: Principal, input: CancelRunInput): Promise<CancelRunResult> {
+  const { store, hub, worker } = engine
   const run = isRunId(input.runId) ? await store.runs.get(input.runId) : null
   if (!run || !maySeeRun(principal, run)) return notFound('run')
   if (!maySteerRun(principal, run)) return forbidden('Only the requester of a run or an ADMIN can cancel it.')
@@ -32,6 +30,7 @@ export async function cancelRun(
   if (isOver(run.status)) return { __typename: 'RunStateError', message: `The run is ${run.status} already.`, run }
   const asked = await store.runs.signal(run.id, { by: principal.id, at: store.now(), reason })
   if (!asked) return notFound('run')
+  logActor(engine, principal, { operation: 'cancelRun', runId: run.id })
   void worker.wake(run.id)
   const ended = await waitForRun({ store, hub }, asked, patience, ({ status }) => isOver(status))
   if (isOver(ended.status) && ended.status !== 'CANCELLED') {

@@ -1,3 +1,4 @@
+import { logActor } from '../access/acting-for.ts'
 import type { Principal } from '../access/principal.ts'
 import { maySeeRun, maySteerRun } from '../access/rules.ts'
 import { auditRecord } from '../approvals/approval.ts'
@@ -60,6 +61,7 @@ export async function continueRun(
     // The worker goes on, or finds that the run waits (for others, or because nothing was applied) and lets go.
     for (const lease of leases.values()) worker.adopt(lease)
   }
+  logActor(engine, principal, { operation: 'continueRun', runId: run.id })
   const present = leases.get(run.id)?.run ?? (await store.runs.get(run.id)) ?? run
   const answer = await waitForRun({ store, hub }, present, input.waitMs ?? 0, ({ status }) => status !== 'RUNNING')
   return { __typename: 'ContinueRunSuccess', run: answer }

@@ -1,3 +1,4 @@
+import { logActor } from '../access/acting-for.ts'
 import { rememberName } from '../access/names.ts'
 import type { Principal } from '../access/principal.ts'
 import { mayStartRuns } from '../access/rules.ts'
@@ -72,6 +73,7 @@ export async function startRun(engine: Engine, principal: Principal, input: Star
       }
     } else {
       reservation?.adopt(created.run, state)
+      logActor(engine, principal, { operation: 'startRun', runId: id })
     }
     const answer = await waitForRun(
       { store, hub },

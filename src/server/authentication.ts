@@ -8,6 +8,7 @@ export const useAuthentication = (signIn: SignIn): ServerPlugin => ({
     const identity = await signIn({
       authorization: request.headers.get('authorization'),
       request,
+      actingFor: request.headers.get('acting-for'),
       address: serverContext.req?.socket.remoteAddress ?? null,
       requestId: serverContext.requestId ?? 'unknown',
     })

@@ -21,6 +21,7 @@ const variables = {
   tenantClaim: { name: 'JWT_TENANT_CLAIM', read: String },
   defaultTenant: { name: 'JWT_DEFAULT_TENANT', read: String },
   rolesClaim: { name: 'JWT_ROLES_CLAIM', read: String },
+  actors: { name: 'JWT_ACTORS', read: list },
   roleNames: { name: 'JWT_ROLE_NAMES', read: pairs },
 } as const satisfies Readonly<
   Record<keyof JwtSettings, { readonly name: string; readonly read: (text: string) => unknown }>

@@ -30,5 +30,6 @@ export const jwtShape = z.strictObject({
   tenantClaim: text.default('tenant'),
   defaultTenant: text.max(200, 'has at most 200 characters').optional(),
   rolesClaim: text.default('roles'),
+  actors: z.array(text.max(246, 'has at most 246 characters')).optional(),
   roleNames: z.record(text, z.enum(roles, `must give one of ${roles.join(', ')} to each name`)).optional(),
 })

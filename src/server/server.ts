@@ -109,7 +109,7 @@ export function createServer(options: ServerOptions): Server {
   }
   const presentEngine = () => present().engine
   const isOpen = () => running?.access.isOpen ?? false
-  const signIn = signInWith((token, request) => present().access.identify(token, request), log)
+  const signIn = signInWith((...asked) => present().access.identify(...asked), log)
   const watch: Watch = (identity, onOver) => present().access.watch(identity, onOver)
   const readiness = async () => refusal() ?? (await storeRefusal(presentEngine()))
   const as =

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import type { Identity } from '../access/authenticate.ts'
 import type { Watch } from '../access/watch.ts'
-import { isUnavailable } from '../errors.ts'
+import { CountersignError, isUnavailable } from '../errors.ts'
 import type { Activity } from './activity.ts'
 import type { Pipeline } from './pipeline.ts'
 import { requestIdOf } from './request-id.ts'
@@ -120,8 +120,8 @@ function authenticated(signIn: SignIn, watch: Watch, log: Logger): Pick<SocketOp
       const { socket, request, address } = extra
       const requestId = requestIdOf(request)
       try {
-        const { authorization, Authorization } = connectionParams ?? {}
-        const identity = await signIn({ authorization: authorization ?? Authorization, request, address, requestId })
+        const { authorization = connectionParams?.Authorization, actingFor = null } = connectionParams ?? {}
+        const identity = await signIn({ authorization, request, actingFor, address, requestId })
         // Whoever is gone meanwhile is not watched any more.
         if (identity === null || socket.readyState !== WebSocket.OPEN) return false
         extra.identity = identity
@@ -130,6 +130,10 @@ function authenticated(signIn: SignIn, watch: Watch, log: Logger): Pick<SocketOp
         if (isUnavailable(error)) {
           // Clients try again after this, and not after 4500.
           socket.close(tryAgainLater, 'Who you are cannot be found out now')
+          return false
+        }
+        if (error instanceof CountersignError && error.code === 'BAD_USER_INPUT') {
+          socket.close(CloseCode.BadRequest, error.message)
           return false
         }
         log.error({ err: error, requestId }, 'Authentication failed to answer')

@@ -177,4 +177,6 @@ export type KeyRecord = {
   readonly revokedAt: number | null
   /** To within a minute. */
   readonly lastUsedAt: number | null
+  /** Whether its bearer asks for others, and says for whom each time. */
+  readonly actsForOthers: boolean
 }

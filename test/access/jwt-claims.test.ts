@@ -54,3 +54,13 @@ test('a name that is none is left out, and an id that is none is refused', () =>
   for (const sub of [undefined, '', 7, 'x'.repeat(247), 'key_0123456789abcdef', 'prn_key_0123456789abcdef'])
     expect(principalOfClaims({ ...claims, sub }, names)).toEqual({ refused: 'WRONG_CLAIMS' })
 })
+
+test('an actor is one of the named services, for the same issuer; another refuses the token, and so does any when none is named', () => {
+  const iss = 'https://idp.example/'
+  const of = (act: unknown, actors?: string[]) => principalOfClaims({ ...claims, iss, act }, { ...names, actors })
+  for (const act of [{ sub: 'desk' }, { sub: 'desk', iss }, { sub: 'desk', act: { sub: 'elsewhere' } }])
+    expect(of(act, ['other', 'desk'])).toEqual({ ...alice, actor: 'desk' })
+  for (const act of [null, 'desk', [], {}, { sub: 7 }, { sub: 'Desk' }, { sub: ['desk'] }, { sub: 'desk', iss: 'x' }])
+    expect(of(act, ['desk'])).toEqual({ refused: 'WRONG_ACTOR' })
+  for (const actors of [undefined, []]) expect(of({ sub: 'desk' }, actors)).toEqual({ refused: 'WRONG_ACTOR' })
+})

@@ -49,6 +49,14 @@ test('a key is shown once, alone on stdout, and only its hash is kept', async ()
     expect(text).not.toContain(secret.slice(0, 12))
 })
 
+test('a key may act for others, and is shown as one that does', async () => {
+  using folder = inFolder()
+  expect((await folder.keys('create', ...needed, '--acts-for-others')).code).toBe(0)
+  const [key] = await folder.list()
+  expect(key).toMatchObject({ actsForOthers: true })
+  expect((await folder.keys('list')).stdout).toContain(`${key.principal} for others`)
+})
+
 test('a key may stand for somebody, and is revoked for good', async () => {
   using folder = inFolder()
   await folder.keys('create', ...needed, '--principal', 'ada')

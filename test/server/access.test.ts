@@ -115,8 +115,9 @@ test('a token that nobody has is refused: 401 over HTTP and SSE, 4403 over WebSo
 test('a token that ends closes its WebSocket with 4403 and its SSE stream with a reason, and nobody else’s', async () => {
   await using api = await testServer({
     agents,
-    authenticate: (token, request) => {
-      const principal = testPrincipals(token, request)
+    authenticate: (...asked) => {
+      const [token] = asked
+      const principal = testPrincipals(...asked)
       if (principal === null || principal instanceof Promise || token !== 'approver-1') return principal
       return { ...principal, expiresAt: new Date(Date.now() + 500) }
     },

@@ -78,12 +78,12 @@ test('W8 while requests under way finish, readiness fails and new work is refuse
   const held = Promise.withResolvers<void>()
   await using api = await testServer({
     agents,
-    async authenticate(token, request) {
-      if (token === 'requester-held') {
+    async authenticate(...asked) {
+      if (asked[0] === 'requester-held') {
         arrived.resolve()
         await held.promise
       }
-      return testPrincipals(token, request)
+      return testPrincipals(...asked)
     },
   })
   const socket = createClient({

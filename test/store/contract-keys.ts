@@ -7,7 +7,14 @@ export function keyContract(makeStore: MakeStore): void {
   test('a key comes back as it was put, with and without what may be missing', async () => {
     await using store = await makeStore()
     const bare = aKey()
-    const full = aKey({ createdBy: admin, principal: alice, expiresAt: 5_000, revokedAt: 4_000, lastUsedAt: 3_000 })
+    const full = aKey({
+      actsForOthers: true,
+      createdBy: admin,
+      principal: alice,
+      expiresAt: 5_000,
+      revokedAt: 4_000,
+      lastUsedAt: 3_000,
+    })
     await store.keys.put(bare)
     await store.keys.put(full)
     const found = await store.keys.getMany([full.id, newKeyId(), bare.id, bare.id])

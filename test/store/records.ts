@@ -160,6 +160,7 @@ export function aKey(given: Partial<KeyRecord> = {}): KeyRecord {
     expiresAt: null,
     revokedAt: null,
     lastUsedAt: null,
+    actsForOthers: false,
     ...given,
   }
 }

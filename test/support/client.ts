@@ -40,18 +40,20 @@ export type Client = AsyncDisposable & {
 
 export const defaultToken = 'requester-1'
 
-/** Talks to a server wherever it runs. What it opened ends with it. */
-export function connect(url: string): Client {
+/** Talks to a server wherever it runs, perhaps acting for somebody with each request. What it opened ends with it. */
+export function connect(url: string, actingFor?: unknown): Client {
   const endpoint = `${url}/graphql`
   const opened = new AsyncDisposableStack()
   const authorization = (token: string | null): Record<string, string> =>
     token === null ? {} : { authorization: `Bearer ${token}` }
+  const headersOf = (token: string | null): Record<string, string> =>
+    actingFor === undefined ? authorization(token) : { ...authorization(token), 'acting-for': String(actingFor) }
 
   const client: Client = {
     url,
     endpoint,
     async graphql(document, variables = {}, token = defaultToken) {
-      const response = await client.post({ query: document, variables }, authorization(token))
+      const response = await client.post({ query: document, variables }, headersOf(token))
       return (await response.json()) as never
     },
     async data(document, variables, token) {
@@ -70,14 +72,14 @@ export function connect(url: string): Client {
       return opened.use(events<Data>(ws.iterate<AnyData>({ query, variables }), () => ws.dispose()))
     },
     sse<Data>(query: string, variables: Variables = {}, token: string | null = defaultToken) {
-      const sse = createSseClient({ url: endpoint, headers: authorization(token), retryAttempts: 0 })
+      const sse = createSseClient({ url: endpoint, headers: headersOf(token), retryAttempts: 0 })
       return opened.use(events<Data>(sse.iterate<AnyData>({ query, variables }), () => sse.dispose()))
     },
     socket(token = defaultToken) {
       const ws = createWsClient({
         url: endpoint.replace(/^http/, 'ws'),
         webSocketImpl: WebSocket,
-        connectionParams: authorization(token),
+        connectionParams: { ...authorization(token), actingFor },
         retryAttempts: 0,
       })
       opened.defer(() => ws.dispose())

@@ -198,6 +198,8 @@ export const toKey = ({ _id, ...key }: KeyDocument): KeyRecord => ({
   expiresAt: fromDate(key.expiresAt),
   revokedAt: fromDate(key.revokedAt),
   lastUsedAt: fromDate(key.lastUsedAt),
+  // Missing in those that an older program made.
+  actsForOthers: key.actsForOthers === true,
 })
 
 /** @throws CountersignError UNSUPPORTED_VERSION for a document of another format, before anything of it is read or changed. */

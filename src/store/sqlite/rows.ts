@@ -89,6 +89,7 @@ export const keyColumns: readonly Column<KeyRecord>[] = [
   { name: 'expires_at', type: 'INTEGER', of: (key) => key.expiresAt },
   { name: 'revoked_at', type: 'INTEGER', of: (key) => key.revokedAt },
   { name: 'last_used_at', type: 'INTEGER', of: (key) => key.lastUsedAt },
+  { name: 'acts_for_others', type: 'INTEGER', of: (key) => key.actsForOthers },
 ]
 
 /** The column that a field is kept in. */
@@ -183,6 +184,7 @@ export const toPrincipal = ([tenant, id, name]: Row) => ({ tenant, id, name }) a
 
 export function toKey(row: Row): KeyRecord {
   const [id, tenant, principal, name, roles, hash, createdAt, createdBy, expiresAt, revokedAt, lastUsedAt] = row
+  const [actsForOthers] = row.slice(11)
   return {
     id,
     tenant,
@@ -195,5 +197,6 @@ export function toKey(row: Row): KeyRecord {
     expiresAt,
     revokedAt,
     lastUsedAt,
+    actsForOthers: actsForOthers === 1,
   } as KeyRecord
 }

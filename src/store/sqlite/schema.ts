@@ -35,6 +35,7 @@ export function prepareSchema(connection: DatabaseSync, prefix: string, path: st
       refreshIndexes(connection, prefix)
     }
     connection.exec(keysDefinition(prefix))
+    addColumns(connection, `${prefix}keys`, keyColumns)
     connection.exec('COMMIT')
   } catch (error) {
     if (connection.isTransaction) connection.exec('ROLLBACK')
