@@ -91,7 +91,7 @@ export type PauseKind = (typeof pauseKinds)[number]
 export const expiryActions = ['EXPIRE', 'CANCEL_RUN'] as const
 export type ExpiryAction = (typeof expiryActions)[number]
 export type ResolutionCause = 'DECISION' | 'DEADLINE' | 'CANCELLATION'
-export type ApprovalAction = 'PROPOSED' | 'REMINDED' | ResolvedStatus
+export type ApprovalAction = 'PROPOSED' | 'REMINDED' | 'REVEALED' | ResolvedStatus
 
 export type Resolution = {
   readonly status: ResolvedStatus
