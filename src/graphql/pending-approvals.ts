@@ -1,3 +1,4 @@
+import { audited } from '../access/audited.ts'
 import { approvalCursor, countApprovals, type PendingApprovalListFilter } from '../approvals/read.ts'
 import type { PageInfo } from '../connection.ts'
 import { watchApproval } from '../live/approval-changes.ts'
@@ -94,7 +95,10 @@ builder.subscriptionFields((t) => ({
     description:
       'The approval as it is now, then after each change of it or of its call; completes when its call is settled. NOT_FOUND for one that the viewer may not see.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `apr_…`.' }) },
-    subscribe: async (_root, { id }, { engine, principal }) => eachEvent(await watchApproval(engine, principal, id)),
+    async subscribe(_root, args, { engine, principal, requestId }) {
+      const asked = { operation: 'approval', principal, requestId, input: args }
+      return eachEvent(await audited(engine.log, asked, () => watchApproval(engine, principal, args.id)))
+    },
     resolve: ({ event }) => event,
   }),
 }))

@@ -1,3 +1,4 @@
+import { audited } from '../access/audited.ts'
 import { maySeeRun } from '../access/rules.ts'
 import { CountersignError } from '../errors.ts'
 import { type RunWatchEvent, watchRun } from '../live/run-events.ts'
@@ -19,7 +20,10 @@ builder.subscriptionField('runEvents', (t) =>
         description: 'The last entry that is known already: `lastSeq` or `seq`. From the first entry on when null.',
       }),
     },
-    subscribe: async (_root, args, { engine, principal }) => eachEvent(await watchRun(engine, principal, args)),
+    async subscribe(_root, args, { engine, principal, requestId }) {
+      const asked = { operation: 'runEvents', principal, requestId, input: args }
+      return eachEvent(await audited(engine.log, asked, () => watchRun(engine, principal, args)))
+    },
     resolve: ({ event }) => event,
   }),
 )

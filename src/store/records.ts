@@ -1,5 +1,6 @@
 import type { ApprovalId, CallId, KeyId, PrincipalId, RunId } from '../ids.ts'
 import type { JsonText } from '../json.ts'
+import type { SensitivePath } from '../sensitive.ts'
 
 // What is kept, as both stores keep it. Times are milliseconds since 1970 (UTC), by the store's clock.
 // What a model, a tool or a person supplied is a JsonText and never a sub-document.
@@ -135,6 +136,8 @@ export type ApprovalRecord = {
   readonly kind: PauseKind
   readonly type: ApprovalType
   readonly arguments: JsonText
+  /** What of the arguments was not to be shown when the call was proposed. */
+  readonly sensitive: readonly SensitivePath[]
   readonly fingerprint: string
   readonly answerSchema: JsonText
   readonly requestedBy: PrincipalId
