@@ -20,6 +20,7 @@ export const signInWith =
   async ({ authorization, request, address, requestId }) => {
     const signIn = await identify(bearerToken(authorization), request)
     if ('identity' in signIn) return signIn.identity
-    log.warn({ reason: signIn.refused, address, requestId }, 'sign-in refused')
+    const who = { operation: 'signIn', requestId, principal: null, tenant: null }
+    log.warn({ ...who, reason: signIn.refused, address }, 'sign-in refused')
     return null
   }
