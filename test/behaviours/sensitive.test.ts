@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import type { AnyData } from '../support/client.ts'
 import { logLines } from '../support/log-lines.ts'
 import type { TestServer } from '../support/test-server.ts'
@@ -49,7 +49,7 @@ const look = async (api: Pick<TestServer, 'data'>, approvalId: string, path: str
 
 const historyOf = (approval: AnyData) => approval.history.edges.map(({ node }: AnyData) => node)
 
-afterEach(() => given.splice(0))
+beforeEach(() => given.splice(0))
 
 forEachStore((store) => {
   /** A server whose answers and log are all kept. */
