@@ -35,9 +35,16 @@ export type {
   ContinueRunInput,
   DecisionInput,
   ResolveApprovalInput,
+  RevealArgumentInput,
   StartRunInput,
 } from './inputs.ts'
-export type { CancelRunResult, ContinueRunResult, ResolveApprovalResult, StartRunResult } from './results.ts'
+export type {
+  CancelRunResult,
+  ContinueRunResult,
+  ResolveApprovalResult,
+  RevealArgumentResult,
+  StartRunResult,
+} from './results.ts'
 export type { DatabaseSetting } from './server/database.ts'
 export type { JwtOptions } from './server/jwt-options.ts'
 export type { ServerOptions } from './server/options.ts'

@@ -44,6 +44,14 @@ export type CallOutcomeInput = {
   readonly failure?: { readonly message: string } | null
 }
 
+export type RevealArgumentInput = {
+  readonly approvalId: string
+  /** Where it stands in the arguments, from the outside in; an element of a list by its index. */
+  readonly path: readonly string[]
+  /** As it was proposed, also after somebody edited it. Default false. */
+  readonly proposed?: boolean
+}
+
 export type ResolveApprovalInput = {
   readonly approvalId: string
   /** Default PENDING; nothing else can be resolved. */

@@ -36,7 +36,7 @@ function convert(raw: unknown, above: object[], budget: Budget): JsonValue {
     case 'number':
       if (!Number.isFinite(value)) throw refused(`${value} is no JSON number`)
       if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-        throw refused(`the integer ${value} is beyond 2^53 and would lose digits; send it as a string`)
+        throw refused('an integer in it is beyond 2^53 and would lose digits; send it as a string')
       }
       return value
     case 'undefined':

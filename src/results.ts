@@ -1,5 +1,6 @@
 import type { InputIssue } from './agents/input-schema.ts'
 import type { CallId } from './ids.ts'
+import type { JsonValue } from './json.ts'
 import type { Requirement } from './runs/view.ts'
 import type { ApprovalRecord, RunRecord } from './store/records.ts'
 
@@ -55,6 +56,9 @@ export type CancelRunResult =
 export type ResolveApprovalResult =
   | { readonly __typename: 'ResolveApprovalSuccess'; readonly approval: ApprovalRecord; readonly run: RunRecord }
   | ApprovalConflictError
+  | Common
+export type RevealArgumentResult =
+  | { readonly __typename: 'RevealArgumentSuccess'; readonly value: JsonValue; readonly approval: ApprovalRecord }
   | Common
 
 export const notFound = (what: string): NotFoundError => ({

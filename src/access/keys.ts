@@ -58,14 +58,14 @@ export async function createKey(database: KeyDatabase, log: Logger, input: NewKe
     actsForOthers: input.actsForOthers === true,
   }
   await database.keys.put(key)
-  log.info(shown(key), 'API key created')
+  log.info(told('createKey', key), 'API key created')
   return { key, token }
 }
 
 /** Ends a key, for good. Null when there is none of this id. */
 export async function revokeKey(database: KeyDatabase, log: Logger, id: KeyId): Promise<KeyRecord | null> {
   const key = await database.keys.revoke(id, database.now())
-  if (key !== null) log.info(shown(key), 'API key revoked')
+  if (key !== null) log.info(told('revokeKey', key), 'API key revoked')
   return key
 }
 
@@ -76,8 +76,9 @@ export function keyState({ revokedAt, expiresAt }: KeyRecord, now: number): KeyS
   return expiresAt !== null && expiresAt <= now ? 'expired' : 'active'
 }
 
-/** What a log may say of a key. */
-const shown = ({ id, name, tenant, roles, principal, actsForOthers, expiresAt }: KeyRecord) => ({
+/** What a log may say of a key. Whoever has the command line is no principal. */
+const told = (operation: string, { id, name, tenant, roles, principal, actsForOthers, expiresAt }: KeyRecord) => ({
+  ...{ operation, requestId: null, principal: null, tenant },
   key: {
     id,
     name,

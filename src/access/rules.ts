@@ -46,6 +46,16 @@ export function reasonsNotToResolve(
   return reasons
 }
 
+/** Who may decide may look, also when it is decided already. */
+export const whyNotReveal = (
+  principal: Principal,
+  approval: ApprovalRecord,
+  { allowSelfApproval }: { allowSelfApproval: boolean },
+): CannotResolveReason | undefined =>
+  reasonsNotToResolve(principal, approval, { allowSelfApproval, now: approval.createdAt }).find(
+    (reason) => reason !== 'NOT_PENDING',
+  )
+
 /** What a list of runs may show; null: nothing. */
 export function visibleRuns({ tenant, id, roles }: Principal): Visible | null {
   if (roles.includes('ADMIN') || roles.includes('AUDITOR')) return { tenant }

@@ -1,6 +1,7 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider'
 import type { ToolExecutionOptions, ToolResultOutput } from '@ai-sdk/provider-utils'
 import type { JsonObject, JsonText } from '../json.ts'
+import type { SensitivePath } from '../sensitive.ts'
 import type { ApprovalType, ExpiryAction, PauseKind } from '../store/records.ts'
 import type { InputSchema } from './input-schema.ts'
 import type { PersonFields } from './person-fields.ts'
@@ -43,6 +44,8 @@ export type AgentTool = {
   /** Asks the other side what became of one. */
   readonly reconcile: Reconcile | null
   readonly destructive: boolean
+  /** What of the input is not shown. No decision is bound to it. */
+  readonly sensitive: readonly SensitivePath[]
   readonly timeoutMs: number | null
   /** JSON Schema of what a call gives; anything when the tool does not say. */
   readonly outputSchema: JsonObject

@@ -2,6 +2,7 @@ import { asSchema, type FlexibleSchema } from '@ai-sdk/provider-utils'
 import { z } from 'zod'
 import { CountersignError } from '../errors.ts'
 import { isJsonObject, type JsonObject, type JsonValue, toJson } from '../json.ts'
+import { withoutMarks } from './schema-fields.ts'
 
 export type InputIssue = { readonly path: readonly string[]; readonly message: string }
 export type Parsed =
@@ -15,16 +16,19 @@ export type InputSchema = {
   parse(input: JsonValue): Promise<Parsed>
 }
 
+/** With the JSON Schemas of what it takes and, where it says so, of what it gives, as they are marked `sensitive`. */
+export type WholeSchema = InputSchema & { readonly takes: JsonObject; readonly gives: JsonObject | null }
+
 /**
  * Reads a tool's input schema: zod, another Standard Schema that gives JSON Schema, or the AI SDK's `jsonSchema()`.
  *
  * @throws CountersignError INVALID_DEFINITION when it is none of these, or when what it makes of its input is not JSON.
  */
-export function readInputSchema(given: FlexibleSchema<unknown>): InputSchema {
+export function readInputSchema(given: FlexibleSchema<unknown>): WholeSchema {
   if (given === null || (typeof given !== 'object' && typeof given !== 'function')) {
     throw invalid('inputSchema is missing: give a zod object, or jsonSchema() of the AI SDK')
   }
-  requireJsonOutput(given)
+  const output = readOutput(given)
   let json: unknown
   try {
     json = asSchema(given).jsonSchema
@@ -34,18 +38,19 @@ export function readInputSchema(given: FlexibleSchema<unknown>): InputSchema {
   if (json instanceof Promise || (typeof json === 'object' && json !== null && 'then' in json)) {
     throw invalid('inputSchema gives its JSON Schema as a promise: await it before defining the agent')
   }
-  const jsonSchema = toJson(json)
-  if (!isJsonObject(jsonSchema)) throw invalid('inputSchema gives no JSON Schema object')
-  return { json: jsonSchema, parse: parserOf(given, jsonSchema) }
+  const takes = toJson(json)
+  if (!isJsonObject(takes)) throw invalid('inputSchema gives no JSON Schema object')
+  const own = withoutMarks(takes)
+  return { json: own, parse: parserOf(given, own), takes, gives: isJsonObject(output) ? output : null }
 }
 
 /** Dates and transforms to classes do not survive being recorded: what runs would not be what was shown. */
-function requireJsonOutput(given: FlexibleSchema<unknown>): void {
+function readOutput(given: FlexibleSchema<unknown>): unknown {
   const hint =
     'the output of inputSchema must be JSON: a date or a transform is not (use z.iso.datetime(), .overwrite(), or .pipe() to a JSON type)'
   try {
-    if (given instanceof z.core.$ZodType) z.toJSONSchema(given, { io: 'output' })
-    else if ('~standard' in given) given['~standard'].jsonSchema?.output({ target: 'draft-07' })
+    if (given instanceof z.core.$ZodType) return z.toJSONSchema(given, { io: 'output' })
+    return '~standard' in given ? given['~standard'].jsonSchema?.output({ target: 'draft-07' }) : undefined
   } catch (cause) {
     throw invalid(`${hint} (${messageOf(cause)})`, cause)
   }

@@ -16,6 +16,7 @@ import { type InputSchema, readInputSchema } from './input-schema.ts'
 import { isAgent } from './made-agents.ts'
 import { partInput, schemaForPerson } from './person-fields.ts'
 import { type AnyToolDefinition, readGate } from './read-gate.ts'
+import { readSensitive } from './read-sensitive.ts'
 
 const ours = [
   'approval',
@@ -98,6 +99,7 @@ export function readTool(name: string, given: unknown): AgentTool {
     idempotent: tool.idempotent === true,
     reconcile: readReconcile(tool),
     destructive: tool.destructive === true,
+    sensitive: readSensitive(tool.sensitive, schema),
     timeoutMs: timeoutMs(tool.timeout),
     [execute]: tool.execute === undefined ? null : (tool.execute.bind(given) as Execute),
     agent,
@@ -118,7 +120,13 @@ function readFields(given: object): AnyToolDefinition {
 const isAlike = (one: unknown, other: unknown) =>
   Object.is(one, other) || (typeof one === typeof other && (typeof one === 'object' || typeof one === 'function'))
 
-function readAgent({ [agentOfTool]: agent, inputSchema, toModelOutput, timeout }: AnyToolDefinition): Agent | null {
+function readAgent({
+  [agentOfTool]: agent,
+  inputSchema,
+  toModelOutput,
+  timeout,
+  sensitive,
+}: AnyToolDefinition): Agent | null {
   if (agent === undefined) return null
   if (!isAgent(agent))
     throw invalid(
@@ -128,6 +136,8 @@ function readAgent({ [agentOfTool]: agent, inputSchema, toModelOutput, timeout }
     throw invalid('inputSchema and asTool exclude each other: an agent is given a message')
   if (toModelOutput !== undefined)
     throw invalid('toModelOutput and asTool exclude each other: the result is what the agent says')
+  if (sensitive !== undefined)
+    throw invalid('sensitive and asTool exclude each other: the message is shown with the run it begins')
   if (timeout !== undefined) throw invalid('timeout and asTool exclude each other: set it on the tools of that agent')
   return agent
 }

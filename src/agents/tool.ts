@@ -50,7 +50,10 @@ export type GateFields<Input> = {
   ) => Reconciled | null | PromiseLike<Reconciled | null>
   /** Shown to the approver as dangerous. */
   destructive?: boolean
-  /** Paths of input fields that are hidden in lists, logs and events. */
+  /**
+   * Input fields that nobody is shown, by their paths: `'ssn'`, `'card.number'`, `'cards.*.number'`. In the schema the same is said by
+   * `.meta({ sensitive: true })` of a field. The model and the tool have the values; an approver looks at one with `revealArgument`.
+   */
   sensitive?: string[]
   /**
    * How long one call may take. Then it is told to stop by its `abortSignal`, and the model is told that it took too long and may have happened;

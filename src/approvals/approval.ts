@@ -1,5 +1,6 @@
 import type { ApprovalId, CallId } from '../ids.ts'
 import { type JsonObject, type JsonText, toJsonText } from '../json.ts'
+import type { SensitivePath } from '../sensitive.ts'
 import type { ApprovalRecord, ApprovalType, PauseKind, Resolution, RunRecord } from '../store/records.ts'
 
 /** What a record takes from the call it is about. */
@@ -12,6 +13,7 @@ export type ProposedFor = {
   readonly kind: PauseKind
   readonly type: ApprovalType
   readonly arguments: JsonText
+  readonly sensitive: readonly SensitivePath[]
   readonly fingerprint: string
   readonly answerSchema: JsonText | null
   readonly expiresAt: number | null

@@ -3,10 +3,13 @@ import type { InputIssue } from '../agents/input-schema.ts'
 import type { Limits } from '../engine.ts'
 import type { DecisionInput } from '../inputs.ts'
 import { byteLength, isJsonObject, type JsonText, mergeObjects, readJsonObject, toJson, toJsonText } from '../json.ts'
+import { hidden, type SensitivePath } from '../sensitive.ts'
 import type { PauseKind, Resolution } from '../store/records.ts'
 import { type CheckedDecision, checkDecision, type GivenOutcome } from './decide.ts'
-import { readEditedArguments } from './edit-arguments.ts'
+import { type Edited, readEditedArguments } from './edit-arguments.ts'
 import { fingerprint } from './fingerprint.ts'
+import { cannotTell, readHidden, shownIssues } from './hidden-input.ts'
+import { sensitiveOf } from './shown.ts'
 
 /** The call that is decided, as it was proposed. */
 export type DecidedCall = {
@@ -14,6 +17,7 @@ export type DecidedCall = {
   readonly toolName: string
   readonly kind: PauseKind
   readonly arguments: JsonText
+  readonly sensitive: readonly SensitivePath[]
   readonly fingerprint: string
   /** Whether who decides may change the arguments. */
   readonly mayEdit: boolean
@@ -52,15 +56,31 @@ export async function readDecision(
     const message = `The tool '${call.toolName}' is not there with the parameters it was proposed with: the call can be rejected, not completed or edited.`
     return refuse([{ path: ['approve', edited === undefined ? 'values' : 'arguments'], message }])
   }
-  const changed = edited === undefined ? null : await readEditedArguments(tool.modelSchema, edited, limits.arguments)
+  const sensitive = sensitiveOf(agents, call)
+  const changed = edited === undefined ? null : await readEdit(tool, edited, { ...call, sensitive }, limits)
   if (changed && !changed.ok) return changed
   const text = changed && changed.text !== call.arguments ? changed.text : null
   const own = text ?? call.arguments
   const filled = values === undefined ? null : await readValues(tool, own, values, limits.arguments)
-  if (filled && !filled.ok) return filled
+  if (filled && !filled.ok) {
+    return { ok: false, issues: shownIssues(filled.issues, ['approve', 'values'], sensitive, values, own) }
+  }
   const final = filled ? mergeObjects(own, filled.text) : own
   const print = final === call.arguments ? null : fingerprint(tool.name, tool.schemaDigest, final)
   return { ok: true, decision: { ...nothing, arguments: text, values: filled?.text ?? null, fingerprint: print } }
+}
+
+async function readEdit(
+  tool: AgentTool,
+  given: unknown,
+  { arguments: proposed, sensitive }: DecidedCall,
+  limits: Limits,
+): Promise<Edited> {
+  const at = ['approve', 'arguments']
+  const { value, unknown } = readHidden(given, proposed, sensitive)
+  if (unknown.length > 0) return { ok: false, issues: unknown.map((path) => cannotTell([...at, ...path])) }
+  const read = await readEditedArguments(tool.modelSchema, value, limits.arguments)
+  return read.ok ? read : { ok: false, issues: shownIssues(read.issues, at, sensitive, value, proposed) }
 }
 
 type Values = { readonly ok: true; readonly text: JsonText } | { readonly ok: false; readonly issues: InputIssue[] }
@@ -72,6 +92,7 @@ async function readValues(tool: AgentTool, own: JsonText, given: unknown, limit:
   try {
     const values = toJson(given)
     if (!isJsonObject(values)) return refuse([{ path: at, message: 'The values must be a JSON object.' }])
+    if (JSON.stringify(values).includes(hidden)) return refuse([cannotTell(at)])
     const unknown = Object.keys(values).filter((field) => !fields.includes(field))
     if (unknown.length > 0) {
       return refuse(

@@ -1,5 +1,6 @@
 import { reasonsNotToResolve } from '../access/rules.ts'
 import { getApproval } from '../approvals/read.ts'
+import { shownApproval } from '../approvals/shown.ts'
 import { pageOf } from '../connection.ts'
 import { readJsonObject } from '../json.ts'
 import { jsonOrNull, type ToolCall as ToolCallShape, toolCalls } from '../runs/view.ts'
@@ -20,6 +21,7 @@ import { loadCost, loadersOf } from './loaders.ts'
 import { Principal } from './principal.ts'
 import { Approval, ApprovalChange, ApprovalChangeConnection, Run, ToolCall } from './refs.ts'
 import { shownObject } from './shown-json.ts'
+import { sensitivePaths } from './tool-call.ts'
 
 const Resolution = builder.objectRef<ResolutionShape>('Resolution').implement({
   extensions: isPublic,
@@ -82,6 +84,9 @@ ApprovalChange.implement({
   }),
 })
 
+/** Every field that tells of the call's data takes it from here. */
+const shown = (approval: ApprovalRecord, { engine }: GraphQLContext) => shownApproval(engine.agents, approval)
+
 const reasons = (approval: ApprovalRecord, { engine, principal }: GraphQLContext) =>
   reasonsNotToResolve(principal, approval, {
     allowSelfApproval: engine.settings.allowSelfApproval,
@@ -114,7 +119,8 @@ builder.node(Approval, {
         const { id, runId, callId } = approval
         const loaders = loadersOf(context, info)
         const run = (await loaders.run(runId)) ?? missing(`the run of ${id}`)
-        return toolCalls(runId, await loaders.state(run)).find((call) => call.id === callId) ?? callAsRecorded(approval)
+        const calls = toolCalls(context.engine.agents, run, await loaders.state(run))
+        return calls.find((call) => call.id === callId) ?? callAsRecorded(shown(approval, context))
       },
     }),
     callId: t.exposeID('callId', { description: "The call's id." }),
@@ -134,8 +140,15 @@ builder.node(Approval, {
     }),
     arguments: t.field({
       type: 'JSONObject',
-      description: 'Exactly what was proposed, also after somebody edited it: see `resolution`.',
-      resolve: (approval, _args, context) => shownObject(approval.arguments, `arguments of ${approval.id}`, context),
+      description:
+        'Exactly what was proposed, also after somebody edited it: see `resolution`. What is sensitive stands there as "‹hidden›", and `revealArgument` shows it.',
+      resolve: (approval, _args, context) =>
+        shownObject(shown(approval, context).arguments, `arguments of ${approval.id}`, context),
+    }),
+    sensitivePaths: t.field({
+      type: t.listRef(t.listRef('String')),
+      description: sensitivePaths,
+      resolve: (approval, _args, context) => shown(approval, context).sensitive,
     }),
     fingerprint: t.exposeString('fingerprint', {
       description:
@@ -160,16 +173,17 @@ builder.node(Approval, {
       description: 'Why the viewer cannot resolve it; empty when they can.',
       resolve: (approval, _args, context) => reasons(approval, context),
     }),
-    resolution: t.expose('resolution', {
+    resolution: t.field({
       type: Resolution,
       nullable: true,
       description: 'How it was resolved; null while it is PENDING.',
+      resolve: (approval, _args, context) => shown(approval, context).resolution,
     }),
     history: t.connection(
       {
         type: ApprovalChange,
         description: 'All that happened to it, oldest first.',
-        resolve: ({ history }, page) => pageOf(page, 'history', history),
+        resolve: (approval, page, context) => pageOf(page, 'history', shown(approval, context).history),
       },
       ApprovalChangeConnection,
     ),
@@ -189,6 +203,7 @@ const callAsRecorded = (approval: ApprovalRecord): ToolCallShape => ({
   runId: approval.runId,
   toolName: approval.toolName,
   arguments: approval.arguments,
+  sensitive: approval.sensitive,
   status: 'UNKNOWN',
   result: null,
   error: journalUnreadable,

@@ -1,6 +1,8 @@
+import type { Engine } from '../engine.ts'
 import { type CallId, runIdOfCall } from '../ids.ts'
 import type { CallDecision } from '../runs/journal.ts'
 import { requirements, type ToolCall as ToolCallShape, toolCall, toolCalls } from '../runs/view.ts'
+import type { GraphQLContext } from './context.ts'
 import { isPublic } from './default-deny.ts'
 import { loadersOf } from './loaders.ts'
 import { Requirement, ToolCall } from './refs.ts'
@@ -23,7 +25,7 @@ happened('model-responded').implement({
       type: [ToolCall],
       description:
         'The calls it asked for; empty until they are read and recorded, of which `ToolCallsProposed` tells.',
-      resolve: callsOfTurn,
+      resolve: inContext(callsOfTurn),
     }),
   }),
 })
@@ -34,7 +36,7 @@ happened('proposed').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    toolCalls: t.field({ type: [ToolCall], description: 'These calls.', resolve: callsOfTurn }),
+    toolCalls: t.field({ type: [ToolCall], description: 'These calls.', resolve: inContext(callsOfTurn) }),
   }),
 })
 
@@ -50,8 +52,9 @@ happened('paused').implement({
       async resolve(event, _args, context, info) {
         const { run, stateAtEntry } = event
         const tree = await loadersOf(context, info).tree({ run, state: stateAtEntry })
-        return requirements(tree).map((one) =>
-          runIdOfCall(one.callId) === run.id ? { ...one, toolCall: callNow(event, one.callId) } : one,
+        const { agents } = context.engine
+        return requirements(agents, tree).map((one) =>
+          runIdOfCall(one.callId) === run.id ? { ...one, toolCall: callNow(event, agents, one.callId) } : one,
         )
       },
     }),
@@ -64,7 +67,11 @@ happened('answered').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    toolCalls: t.field({ type: [ToolCall], description: 'The calls that were decided.', resolve: decidedCalls }),
+    toolCalls: t.field({
+      type: [ToolCall],
+      description: 'The calls that were decided.',
+      resolve: inContext(decidedCalls),
+    }),
   }),
 })
 
@@ -74,7 +81,11 @@ happened('decided').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    toolCalls: t.field({ type: [ToolCall], description: 'The calls that were decided.', resolve: decidedCalls }),
+    toolCalls: t.field({
+      type: [ToolCall],
+      description: 'The calls that were decided.',
+      resolve: inContext(decidedCalls),
+    }),
   }),
 })
 
@@ -84,7 +95,7 @@ happened('call-started').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    toolCall: t.field({ type: ToolCall, description: 'The call.', resolve: callOfEntry }),
+    toolCall: t.field({ type: ToolCall, description: 'The call.', resolve: inContext(callOfEntry) }),
   }),
 })
 
@@ -95,7 +106,7 @@ happened('interrupted').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    toolCall: t.field({ type: ToolCall, description: 'The call.', resolve: callOfEntry }),
+    toolCall: t.field({ type: ToolCall, description: 'The call.', resolve: inContext(callOfEntry) }),
   }),
 })
 
@@ -105,28 +116,36 @@ happened('call-finished').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    toolCall: t.field({ type: ToolCall, description: 'The call, with its outcome.', resolve: callOfEntry }),
+    toolCall: t.field({ type: ToolCall, description: 'The call, with its outcome.', resolve: inContext(callOfEntry) }),
   }),
 })
 
+type Agents = Engine['agents']
+
+/** What reads calls asks the agents what is not to be shown of them. */
+function inContext<Event, Shown>(read: (event: Event, agents: Agents) => Shown) {
+  return (event: Event, _args: object, { engine }: GraphQLContext): Shown => read(event, engine.agents)
+}
+
 /** The calls of the model's answer that this entry belongs to. */
-function callsOfTurn({ run, state, stateAtEntry }: Recorded): ToolCallShape[] {
+function callsOfTurn({ run, state, stateAtEntry }: Recorded, agents: Agents): ToolCallShape[] {
   const turn = state.turns[stateAtEntry.turns.length - 1]
-  return turn ? turn.calls.map((call) => toolCall(run.id, state.status, call)) : []
+  return turn ? turn.calls.map((call) => toolCall(agents, run, state.status, call)) : []
 }
 
 function decidedCalls(
   event: Recorded & { readonly entry: { readonly decisions: readonly CallDecision[] } },
+  agents: Agents,
 ): ToolCallShape[] {
-  return event.entry.decisions.map(({ callId }) => callNow(event, callId))
+  return event.entry.decisions.map(({ callId }) => callNow(event, agents, callId))
 }
 
-function callOfEntry(event: Recorded & { readonly entry: { readonly callId: CallId } }): ToolCallShape {
-  return callNow(event, event.entry.callId)
+function callOfEntry(event: Recorded & { readonly entry: { readonly callId: CallId } }, agents: Agents): ToolCallShape {
+  return callNow(event, agents, event.entry.callId)
 }
 
-function callNow({ run, state }: Recorded, callId: CallId): ToolCallShape {
-  const call = toolCalls(run.id, state).find(({ id }) => id === callId)
+function callNow({ run, state }: Recorded, agents: Agents, callId: CallId): ToolCallShape {
+  const call = toolCalls(agents, run, state).find(({ id }) => id === callId)
   if (!call) throw new Error(`The journal of ${run.id} does not have the call ${callId}`)
   return call
 }

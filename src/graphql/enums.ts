@@ -121,6 +121,7 @@ export const ApprovalAction = builder.enumType('ApprovalAction', {
   values: {
     PROPOSED: { description: 'The model asked for the call.' },
     REMINDED: { description: 'Its deadline is near, and nobody had decided.' },
+    REVEALED: { description: 'Somebody looked at a hidden argument; `note` has its path.' },
     APPROVED: { description: 'It was approved.' },
     REJECTED: { description: 'It was rejected.' },
     EXPIRED: { description: 'Its deadline came.' },

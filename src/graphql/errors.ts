@@ -80,4 +80,16 @@ function withExtensions(
 }
 
 const pathOf = (error: unknown) => (error instanceof GraphQLError ? error.path : undefined)
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+const messageOf = (error: unknown) => withoutValue(error instanceof Error ? error.message : String(error), error)
+
+/**
+ * graphql-js says of a variable what was given for it, and then what is wrong: what was given may be sensitive, and the caller has it. Where
+ * in the variable it stood stays.
+ */
+function withoutValue(message: string, error: unknown): string {
+  const [start] = /^Variable "\$\w+" got invalid value/.exec(message) ?? []
+  const reason = error instanceof GraphQLError ? error.originalError?.message : undefined
+  if (start === undefined || reason === undefined || !message.endsWith(`; ${reason}`)) return message
+  const [place = ''] = / at "\w+(?:\.\w+|\[\d+\])+"$/.exec(message.slice(0, -`; ${reason}`.length)) ?? []
+  return `${start}${place}; ${reason}`
+}

@@ -1,3 +1,4 @@
+import { audited } from '../access/audited.ts'
 import { approvalCursor, countApprovals, type PendingApprovalListFilter } from '../approvals/read.ts'
 import type { PageInfo } from '../connection.ts'
 import { watchApproval } from '../live/approval-changes.ts'
@@ -100,8 +101,11 @@ builder.subscriptionFields((t) => ({
     description:
       'The approval as it is now, then after each change of it or of its call; completes when its call is settled. NOT_FOUND for one that the viewer may not see.',
     args: { id: t.arg.id({ required: true, description: 'Its id: `apr_…`.' }) },
-    subscribe: async (_root, { id }, context) =>
-      eachEvent(await watchApproval(context.engine, context.principal, id), context),
+    async subscribe(_root, args, context) {
+      const { engine, principal, requestId } = context
+      const asked = { operation: 'approval', principal, requestId, input: args }
+      return eachEvent(await audited(engine.log, asked, () => watchApproval(engine, principal, args.id)), context)
+    },
     resolve: ({ event }) => event,
   }),
 }))

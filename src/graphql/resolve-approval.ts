@@ -4,7 +4,7 @@ import { builder } from './builder.ts'
 import { DecisionInput } from './decision-input.ts'
 import { isPublic } from './default-deny.ts'
 import { ApprovalStatus } from './enums.ts'
-import { forgetLoaded } from './loaders.ts'
+import { perform } from './perform.ts'
 import { Approval, Run } from './refs.ts'
 import { ApprovalConflictError, ForbiddenError, InvalidInputError, NotFoundError } from './user-errors.ts'
 
@@ -60,9 +60,6 @@ builder.mutationField('resolveApproval', (t) =>
     description:
       'Decides on a call, once. It is one conditional write: it wins only while the approval still has the expected status, and the expected fingerprint and revision when given. Whoever loses is told what stands.',
     args: { input: t.arg({ type: ResolveApprovalInput, required: true, description: 'What is decided.' }) },
-    async resolve(_root, { input }, { engine, principal }, info) {
-      forgetLoaded(info)
-      return resolveApproval(engine, principal, input)
-    },
+    resolve: (_root, { input }, context, info) => perform('resolveApproval', resolveApproval, input, context, info),
   }),
 )

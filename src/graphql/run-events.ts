@@ -1,3 +1,4 @@
+import { audited } from '../access/audited.ts'
 import { CountersignError } from '../errors.ts'
 import { type RunWatchEvent, watchRun } from '../live/run-events.ts'
 import { builder } from './builder.ts'
@@ -20,8 +21,11 @@ builder.subscriptionField('runEvents', (t) =>
         description: 'The last entry that is known already: `lastSeq` or `seq`. From the first entry on when null.',
       }),
     },
-    subscribe: async (_root, args, context) =>
-      eachEvent(await watchRun(context.engine, context.principal, args), context),
+    async subscribe(_root, args, context) {
+      const { engine, principal, requestId } = context
+      const asked = { operation: 'runEvents', principal, requestId, input: args }
+      return eachEvent(await audited(engine.log, asked, () => watchRun(engine, principal, args)), context)
+    },
     resolve: ({ event }) => event,
   }),
 )

@@ -7,7 +7,7 @@ import { builder } from './builder.ts'
 import { DecisionInput } from './decision-input.ts'
 import { isPublic } from './default-deny.ts'
 import { ResumeMode } from './enums.ts'
-import { forgetLoaded } from './loaders.ts'
+import { perform } from './perform.ts'
 import { Run } from './refs.ts'
 import {
   AnswerRequiredError,
@@ -135,10 +135,7 @@ builder.mutationFields((t) => ({
     description:
       'Starts a run. Answers at once, or, with `waitMs`, as soon as the run is paused or over, or the wait is up.',
     args: { input: t.arg({ type: StartRunInput, required: true, description: 'What to ask of whom.' }) },
-    async resolve(_root, { input }, { engine, principal }, info) {
-      forgetLoaded(info)
-      return startRun(engine, principal, input)
-    },
+    resolve: (_root, { input }, context, info) => perform('startRun', startRun, input, context, info),
   }),
   continueRun: t.field({
     authScopes: { signedIn: true },
@@ -148,19 +145,13 @@ builder.mutationFields((t) => ({
     args: {
       input: t.arg({ type: ContinueRunInput, required: true, description: 'Which run, and with which answers.' }),
     },
-    async resolve(_root, { input }, { engine, principal }, info) {
-      forgetLoaded(info)
-      return continueRun(engine, principal, input)
-    },
+    resolve: (_root, { input }, context, info) => perform('continueRun', continueRun, input, context, info),
   }),
   cancelRun: t.field({
     authScopes: { signedIn: true },
     type: CancelRunResultUnion,
     description: 'Ends a run. Its pending approvals are cancelled, and none of its calls that has not begun is made.',
     args: { input: t.arg({ type: CancelRunInput, required: true, description: 'Which run, and why.' }) },
-    async resolve(_root, { input }, { engine, principal }, info) {
-      forgetLoaded(info)
-      return cancelRun(engine, principal, input)
-    },
+    resolve: (_root, { input }, context, info) => perform('cancelRun', cancelRun, input, context, info),
   }),
 }))

@@ -65,7 +65,7 @@ builder.node(Run, {
       async resolve(run, _args, context, info) {
         if (run.status !== 'PAUSED') return []
         const { state, tree } = loadersOf(context, info)
-        return requirements(await tree({ run, state: await state(run) }))
+        return requirements(context.engine.agents, await tree({ run, state: await state(run) }))
       },
     }),
     parent: t.field({
@@ -100,7 +100,7 @@ builder.node(Run, {
         description: 'All its calls, in the order the model asked for them.',
         complexity: ({ first, last }) => ({ field: loadCost, multiplier: first ?? last ?? defaultPageSize }),
         resolve: async (run, page, context, info) =>
-          pageOf(page, 'toolCalls', toolCalls(run.id, await loadersOf(context, info).state(run))),
+          pageOf(page, 'toolCalls', toolCalls(context.engine.agents, run, await loadersOf(context, info).state(run))),
       },
       ToolCallConnection,
     ),

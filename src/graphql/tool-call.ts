@@ -8,6 +8,9 @@ import { loadersOf } from './loaders.ts'
 import { Approval, Requirement, Run, ToolCall } from './refs.ts'
 import { shownObject } from './shown-json.ts'
 
+export const sensitivePaths =
+  'Where in `arguments` something is hidden: names from the outside in, `*` for every member or element; a name leads through a list to each of its elements.'
+
 builder.node(ToolCall, {
   extensions: isPublic,
   description: "A tool's call, as the model asked for it.",
@@ -16,20 +19,27 @@ builder.node(ToolCall, {
     const run = await getRun(context.engine, context.principal, runIdOfCall(id as CallId))
     if (!run) return null
     const state = await loadersOf(context, info).state(run)
-    return toolCalls(run.id, state).find((call) => call.id === id) ?? null
+    return toolCalls(context.engine.agents, run, state).find((call) => call.id === id) ?? null
   },
   fields: (t) => ({
     toolName: t.exposeString('toolName', { description: 'The tool, as the model called it.' }),
     arguments: t.field({
       type: 'JSONObject',
-      description: 'As the model proposed them; as decided, once somebody edited or completed them.',
+      description:
+        'As the model proposed them; as decided, once somebody edited or completed them. What is sensitive stands there as "‹hidden›".',
       resolve: (call, _args, context) => shownObject(call.arguments, `arguments of ${call.id}`, context),
+    }),
+    sensitivePaths: t.field({
+      type: t.listRef(t.listRef('String')),
+      description: sensitivePaths,
+      resolve: ({ sensitive }) => sensitive,
     }),
     status: t.expose('status', { type: ToolCallStatus, description: 'How far it is.' }),
     result: t.field({
       type: 'JSON',
       nullable: true,
-      description: 'What it gave; null until it SUCCEEDED, and when it gave null.',
+      description:
+        'What it gave, without what is hidden in `arguments`; null until it SUCCEEDED, and when it gave null.',
       resolve: ({ result }) => jsonOrNull(result),
     }),
     error: t.exposeString('error', {

@@ -5,7 +5,7 @@ import { CountersignError } from '../errors.ts'
 import { type CallId, callIdOf, isApprovalId, type RunId, runIdOfCall } from '../ids.ts'
 import { type Call, emptyState, fold, type RunState } from '../runs/fold.ts'
 import { readEntries } from '../runs/journal.ts'
-import { type ToolCall, type ToolCallStatus, toolCall } from '../runs/view.ts'
+import { statusOf, type ToolCallStatus } from '../runs/view.ts'
 import { type ApprovalRecord, isOver } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 import { openChannelAfter } from './channel.ts'
@@ -41,10 +41,11 @@ export async function watchApproval(
         if (settled) return 'over'
         // The journal first: a call that is settled there has an approval that is decided.
         state = await foldOn(store, state, runId, callId)
-        const call = callIn(state, runId, callId)
+        const call = callIn(state, callId)
         const approval = await read()
-        const ends = call !== undefined && isSettled(call.status, state)
-        const now = JSON.stringify([approval.revision, call?.status, call?.startedAt, call?.finishedAt, ends])
+        const status = call && statusOf(state.status, call)
+        const ends = status !== undefined && isSettled(status, state)
+        const now = JSON.stringify([approval.revision, status, call?.startedAt, call?.finishedAt, ends])
         if (now === told) return 'nothing yet'
         told = now
         settled = ends
@@ -75,10 +76,8 @@ async function foldOn(store: Store, from: RunState, runId: RunId, callId: CallId
   }
 }
 
-function callIn({ turns, status }: RunState, runId: RunId, callId: CallId): ToolCall | undefined {
-  const call = turns.flatMap(({ calls }) => calls).find(isCall(callId))
-  return call && toolCall(runId, status, call)
-}
+const callIn = ({ turns }: RunState, callId: CallId): Call | undefined =>
+  turns.flatMap(({ calls }) => calls).find(isCall(callId))
 
 const isCall = (id: CallId) => (call: Call) => call.proposed.callId === id
 

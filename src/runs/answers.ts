@@ -36,13 +36,14 @@ type Situation = {
   readonly tree: readonly [PausedRun, ...PausedRun[]]
   /** The records of the open calls that need an approver, as just read. */
   readonly approvals: ReadonlyMap<ApprovalId, ApprovalRecord>
+  readonly agents: Engine['agents']
   /** How many answers were given, and what was read of them. */
   readonly given: number
   readonly read: ReadAnswers
 }
 
 /** The rules of continueRun. What an approver decides is never taken from answers, whether it is pending, decided or its record missing. */
-export function planContinuation({ tree, approvals, given, read }: Situation): Continuation {
+export function planContinuation({ tree, approvals, agents, given, read }: Situation): Continuation {
   const [{ run, state }] = tree
   if (isContinuableFailure(run, state)) {
     if (given > 0)
@@ -71,7 +72,7 @@ export function planContinuation({ tree, approvals, given, read }: Situation): C
   const plan = { ok: true, answered: decisions, resume: resume.map(({ run }) => run.id) } as const
   if (given > 0) return plan
   if (missing.length + pending.length > 0) return refuse(pendingError(run, pending, missing))
-  return left.some((call) => !isForApprover(call)) ? refuse(answerError(tree)) : plan
+  return left.some((call) => !isForApprover(call)) ? refuse(answerError(agents, tree)) : plan
 }
 
 /** Of an agent's run it is not its failure that is continued: whoever asked has been told of it. */
@@ -113,6 +114,7 @@ export async function readAnswers(
       toolName: proposed.toolName,
       kind: proposed.gate?.pause ?? 'CONFIRMATION',
       arguments: proposed.arguments,
+      sensitive: proposed.sensitive,
       fingerprint: proposed.fingerprint ?? '',
       mayEdit: false,
     })
@@ -168,9 +170,9 @@ function pendingError(
   return { __typename: 'ApprovalPendingError', message: `${parts.filter(Boolean).join('; ')}.`, run, pending, missing }
 }
 
-const answerError = (tree: Situation['tree']): AnswerRequiredError => ({
+const answerError = (agents: Engine['agents'], tree: Situation['tree']): AnswerRequiredError => ({
   __typename: 'AnswerRequiredError',
   message: 'The run waits for your answers: give one for each call under requirements.',
   run: tree[0].run,
-  requirements: requirements(tree),
+  requirements: requirements(agents, tree),
 })

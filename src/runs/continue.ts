@@ -84,7 +84,11 @@ async function readTree(store: Store, run: RunRecord, leases: Leases = new Map()
 async function planFor(engine: Engine, principal: Principal, answers: readonly AnswerInput[], tree: Tree) {
   const approvals = await approvalsOf(engine.store, ...tree.map(({ state }) => state))
   const read = await readAnswers(engine, tree, answers, principal.id)
-  return { tree, approvals, plan: planContinuation({ tree, approvals, given: answers.length, read }) }
+  return {
+    tree,
+    approvals,
+    plan: planContinuation({ tree, approvals, agents: engine.agents, given: answers.length, read }),
+  }
 }
 
 const runsToWrite = ({ answered, resume }: Plan): Set<RunId> =>

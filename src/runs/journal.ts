@@ -27,6 +27,8 @@ const proposedCall = z.object({
   providerCallId: z.string(),
   toolName: z.string(),
   arguments: jsonText,
+  /** What of them is not to be shown, as the tool's definition had it at proposal. */
+  sensitive: z.array(z.array(z.string()).readonly()).readonly().default([]),
   /** Digest of the tool's input schema; null for a call that is no valid call. */
   inputSchema: z.string().nullable(),
   fingerprint: z.string().nullable(),

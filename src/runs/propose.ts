@@ -33,8 +33,13 @@ type One = { readonly call: ProposedCall; readonly approval: ApprovalRecord | nu
 async function proposeOne(agent: Agent, asked: Asked, index: number, where: Where): Promise<One> {
   const callId = makeCallId(where.run.id, where.seq, index)
   const isTooMany = index >= mostCalls
-  const base = { callId, providerCallId: asked.toolCallId.toWellFormed(), toolName: asked.toolName.toWellFormed() }
   const tool = agent.tools.get(asked.toolName)
+  const base = {
+    callId,
+    providerCallId: asked.toolCallId.toWellFormed(),
+    toolName: asked.toolName.toWellFormed(),
+    sensitive: tool?.sensitive ?? [],
+  }
   const read = isTooMany
     ? tooMany
     : tool
@@ -159,7 +164,7 @@ export function reconciliation(run: RunRecord, call: Call, tool: AgentTool | und
 
 /** What the record of a gated call takes from it; the tool gives what the journal does not keep. */
 export function recordFor(
-  { callId, approvalId, toolName, gate, arguments: args, fingerprint: print, ...call }: ProposedCall,
+  { callId, approvalId, toolName, gate, arguments: args, sensitive, fingerprint: print, ...call }: ProposedCall,
   tool: AgentTool | undefined,
   at: number,
 ): ProposedFor {
@@ -172,6 +177,7 @@ export function recordFor(
     kind: gate?.pause ?? 'CONFIRMATION',
     type: gate?.approval ?? 'REQUIRED',
     arguments: args,
+    sensitive,
     fingerprint: print ?? '',
     answerSchema: call.answerSchema,
     expiresAt: call.expiresAt,

@@ -4,6 +4,7 @@ import { type Engine, largestPart } from '../engine.ts'
 import { askModel } from './ask-model.ts'
 import { ModelFailed } from './collect-answer.ts'
 import { endRun, failed } from './ends.ts'
+import { hidingTextOf } from './hide-text.ts'
 import type { RunLease } from './lease.ts'
 import { orAborted } from './or-aborted.ts'
 import { propose } from './propose.ts'
@@ -39,7 +40,11 @@ export async function think(
   } catch (error) {
     if (abortSignal.aborted) return
     if (!(error instanceof ModelFailed)) throw error
-    log.warn({ runId: run.id, err: error }, 'The model failed')
-    endRun(lease, store.now(), failed('MODEL_ERROR', error.message.toWellFormed()))
+    // A provider may quote what it was sent.
+    const hide = hidingTextOf(engine.agents, run, state, prompt)
+    const told = new ModelFailed(hide(error.message.toWellFormed()))
+    told.stack = hide(String((error.cause instanceof Error ? error.cause : error).stack))
+    log.warn({ runId: run.id, err: told }, 'The model failed')
+    endRun(lease, store.now(), failed('MODEL_ERROR', told.message))
   }
 }

@@ -1,7 +1,10 @@
+import type { Agent } from '../agents/agent.ts'
 import { noAnswer } from '../approvals/approval.ts'
+import { sensitiveOf, shownOutcome } from '../approvals/shown.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
 import type { JsonText } from '../json.ts'
 import { type JsonObject, type JsonValue, readJson, readJsonObject } from '../json.ts'
+import { hidingOf, type SensitivePath } from '../sensitive.ts'
 import type { ApprovalType, PauseKind, RunRecord, RunStatus } from '../store/records.ts'
 import { isOver } from '../store/records.ts'
 import {
@@ -28,12 +31,13 @@ export const toolCallStatuses = [
 ] as const
 export type ToolCallStatus = (typeof toolCallStatuses)[number]
 
-/** A tool call as people see it. */
+/** A tool call as people see it: what is sensitive of it is hidden. */
 export type ToolCall = {
   readonly id: CallId
   readonly runId: RunId
   readonly toolName: string
   readonly arguments: JsonText
+  readonly sensitive: readonly SensitivePath[]
   readonly status: ToolCallStatus
   readonly result: JsonText | null
   readonly error: string | null
@@ -58,13 +62,22 @@ export type Requirement = {
   readonly approvalId: ApprovalId | null
 }
 
-export function toolCall(runId: RunId, run: RunStatus, call: Call): ToolCall {
-  const { proposed, outcome } = call
+type Agents = ReadonlyMap<string, Agent>
+type OfRun = Pick<RunRecord, 'id' | 'agentName'>
+
+export function toolCall(agents: Agents, { id: runId, agentName }: OfRun, run: RunStatus, call: Call): ToolCall {
+  const { proposed } = call
+  const sensitive = sensitiveOf(agents, { agentName, toolName: proposed.toolName, sensitive: proposed.sensitive })
+  const isInvalid = proposed.invalid !== null && sensitive.length > 0
+  // In what does not fit the schema the values may stand anywhere.
+  const hiding = hidingOf(isInvalid ? [['*']] : sensitive, proposed.arguments, argumentsOf(call))
+  const outcome = isInvalid ? { error: invalidShown } : shownOutcome(call.outcome, hiding)
   return {
     id: proposed.callId,
     runId,
     toolName: proposed.toolName,
-    arguments: argumentsOf(call),
+    arguments: hiding.arguments(argumentsOf(call)),
+    sensitive,
     status: statusOf(run, call),
     result: outcome && 'result' in outcome ? outcome.result : null,
     error: outcome && 'error' in outcome ? outcome.error : null,
@@ -75,7 +88,10 @@ export function toolCall(runId: RunId, run: RunStatus, call: Call): ToolCall {
   }
 }
 
-function statusOf(run: RunStatus, call: Call): ToolCallStatus {
+/** What is wrong with them may quote them. */
+const invalidShown = 'The arguments are invalid. What is wrong with them was told to the model, and is hidden here.'
+
+export function statusOf(run: RunStatus, call: Call): ToolCallStatus {
   const { outcome, decision, startedAt, childId, mayHaveHappened } = call
   if (outcome) return 'result' in outcome ? 'SUCCEEDED' : 'FAILED'
   if (isInDoubt(call)) return 'UNKNOWN'
@@ -90,22 +106,22 @@ function statusOf(run: RunStatus, call: Call): ToolCallStatus {
 }
 
 /** All calls of a run, in the order the model asked for them. */
-export const toolCalls = (runId: RunId, state: RunState): ToolCall[] =>
-  state.turns.flatMap(({ calls }) => calls.map((call) => toolCall(runId, state.status, call)))
+export const toolCalls = (agents: Agents, run: OfRun, state: RunState): ToolCall[] =>
+  state.turns.flatMap(({ calls }) => calls.map((call) => toolCall(agents, run, state.status, call)))
 
 /** What a run waits for now, itself and in the agents it asked (see `pausedTree`): nothing unless it is paused. */
-export const requirements = (tree: readonly PausedRun[]): Requirement[] =>
+export const requirements = (agents: Agents, tree: readonly PausedRun[]): Requirement[] =>
   tree.flatMap(({ run, state }) =>
     state.status !== 'PAUSED'
       ? []
       : presentCalls(state)
           .filter(isOpen)
-          .map((call) => requirement(run, state.status, call)),
+          .map((call) => requirement(agents, run, state.status, call)),
   )
 
-function requirement({ id: runId, path }: RunRecord, status: RunStatus, call: Call): Requirement {
+function requirement(agents: Agents, run: RunRecord, status: RunStatus, call: Call): Requirement {
   const { callId, gate, answerSchema } = call.proposed
-  const shown = { callId, path, toolCall: toolCall(runId, status, call) }
+  const shown = { callId, path: run.path, toolCall: toolCall(agents, run, status, call) }
   if (isInDoubt(call)) {
     const asked = { kind: 'RECONCILIATION', decider: 'APPROVER', approvalType: 'REQUIRED', answerSchema: {} } as const
     return { ...shown, ...asked, approvalId: approvalIdFor(call) }

@@ -1,11 +1,13 @@
 import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Access, openAccess } from '../access/access.ts'
+import { audited } from '../access/audited.ts'
 import { type Principal, type PrincipalInput, parsePrincipal } from '../access/principal.ts'
 import type { Watch } from '../access/watch.ts'
 import { agentsByName } from '../agents/define-agent.ts'
 import { getApproval, listApprovals } from '../approvals/read.ts'
 import { resolveApproval } from '../approvals/resolve.ts'
+import { revealArgument } from '../approvals/reveal.ts'
 import type { Engine, Settings } from '../engine.ts'
 import { CountersignError } from '../errors.ts'
 import { createHub } from '../live/hub.ts'
@@ -19,9 +21,11 @@ import { checkDatabase, defaultDatabaseUrl, openStore } from './database.ts'
 import { listenOn } from './listen-on.ts'
 import { createLiveSubscriptions } from './live-subscriptions.ts'
 import { createLog } from './log.ts'
+import { loggedError } from './logged-error.ts'
 import { isLoopback } from './loopback.ts'
 import { accessOf, type ServerOptions, settingsOf } from './options.ts'
 import { createPipeline } from './pipeline.ts'
+import { shownAnswer, shownOrNull, shownPage } from './shown-results.ts'
 import { shutDown } from './shutdown.ts'
 import { signInWith } from './sign-in.ts'
 import { createWebSockets } from './websocket.ts'
@@ -57,7 +61,7 @@ export type Server = AsyncDisposable & {
   readonly open: boolean
   /** How many subscriptions are open now, over SSE and WebSocket. */
   readonly liveSubscriptions: number
-  /** The operations of the API as a given principal, without HTTP. Call `start` or `listen` first. */
+  /** The operations of the API as a given principal, without HTTP. Call `start` or `listen` first. What is sensitive is hidden here too. */
   readonly runs: {
     readonly start: As<typeof startRun>
     readonly continue: As<typeof continueRun>
@@ -69,6 +73,7 @@ export type Server = AsyncDisposable & {
     readonly list: As<typeof listApprovals>
     readonly get: As<typeof getApproval>
     readonly resolve: As<typeof resolveApproval>
+    readonly reveal: As<typeof revealArgument>
   }
 }
 
@@ -85,7 +90,8 @@ export type Server = AsyncDisposable & {
  * console.log(`GraphQL at ${url}/graphql`)
  */
 export function createServer(options: ServerOptions): Server {
-  const { database = defaultDatabaseUrl, logger: log = createLog('info') } = options
+  const { database = defaultDatabaseUrl, logger = createLog('info') } = options
+  const log = logger.child({}, { serializers: { err: loggedError } })
   const agents = agentsByName(options.agents)
   const offered = new Set(options.agents.map(({ name }) => name))
   const { graceMs, ...settings } = settingsOf(options)
@@ -114,11 +120,17 @@ export function createServer(options: ServerOptions): Server {
   const readiness = async () => refusal() ?? (await storeRefusal(presentEngine()))
   const as =
     <Input extends unknown[], Result>(
+      name: string,
       operation: (engine: Engine, principal: Principal, ...input: Input) => Promise<Result>,
+      show: (agents: Engine['agents'], result: Result) => Result = (_, result) => result,
     ) =>
-    async (principal: PrincipalInput, ...input: Input): Promise<Result> => {
+    async (by: PrincipalInput, ...input: Input): Promise<Result> => {
       if (closing) throw new CountersignError('STORE_UNAVAILABLE', 'The server is closed.')
-      return activity.track(operation(presentEngine(), parsePrincipal(principal), ...input))
+      const engine = presentEngine()
+      const principal = parsePrincipal(by)
+      const asked = { operation: name, principal, requestId: null, input: input[0] }
+      const done = audited(engine.log, asked, () => operation(engine, principal, ...input))
+      return show(engine.agents, await activity.track(done))
     }
   const maxBody = 2 * Math.max(settings.limits.message, settings.limits.result) + settings.limits.arguments
 
@@ -193,13 +205,18 @@ export function createServer(options: ServerOptions): Server {
       return live.size
     },
     runs: {
-      start: as(startRun),
-      continue: as(continueRun),
-      cancel: as(cancelRun),
-      get: as(getRun),
-      list: as(listRuns),
+      start: as('startRun', startRun),
+      continue: as('continueRun', continueRun, shownAnswer),
+      cancel: as('cancelRun', cancelRun),
+      get: as('run', getRun),
+      list: as('runs', listRuns),
     },
-    approvals: { list: as(listApprovals), get: as(getApproval), resolve: as(resolveApproval) },
+    approvals: {
+      list: as('approvals', listApprovals, shownPage),
+      get: as('approval', getApproval, shownOrNull),
+      resolve: as('resolveApproval', resolveApproval, shownAnswer),
+      reveal: as('revealArgument', revealArgument, shownAnswer),
+    },
   }
   return server
 }

@@ -27,7 +27,8 @@ export const signInWith =
   async ({ authorization, request, actingFor, address, requestId }) => {
     const signIn = await identify(bearerToken(authorization), request, actingFor)
     if ('identity' in signIn) return signIn.identity
-    log.warn({ reason: signIn.refused, address, requestId }, 'sign-in refused')
+    const who = { operation: 'signIn', requestId, principal: null, tenant: null }
+    log.warn({ ...who, reason: signIn.refused, address }, 'sign-in refused')
     if (signIn.message !== undefined) throw new CountersignError('BAD_USER_INPUT', signIn.message)
     return null
   }

@@ -1,5 +1,6 @@
 import type { ApprovalId, CallId, KeyId, PrincipalId, RunId } from '../ids.ts'
 import type { JsonText } from '../json.ts'
+import type { SensitivePath } from '../sensitive.ts'
 
 // What is kept, as both stores keep it. Times are milliseconds since 1970 (UTC), by the store's clock.
 // What a model, a tool or a person supplied is a JsonText and never a sub-document.
@@ -91,7 +92,7 @@ export type PauseKind = (typeof pauseKinds)[number]
 export const expiryActions = ['EXPIRE', 'CANCEL_RUN'] as const
 export type ExpiryAction = (typeof expiryActions)[number]
 export type ResolutionCause = 'DECISION' | 'DEADLINE' | 'CANCELLATION'
-export type ApprovalAction = 'PROPOSED' | 'REMINDED' | ResolvedStatus
+export type ApprovalAction = 'PROPOSED' | 'REMINDED' | 'REVEALED' | ResolvedStatus
 
 export type Resolution = {
   readonly status: ResolvedStatus
@@ -135,6 +136,8 @@ export type ApprovalRecord = {
   readonly kind: PauseKind
   readonly type: ApprovalType
   readonly arguments: JsonText
+  /** What of the arguments was not to be shown when the call was proposed. */
+  readonly sensitive: readonly SensitivePath[]
   readonly fingerprint: string
   readonly answerSchema: JsonText
   readonly requestedBy: PrincipalId

@@ -1,5 +1,6 @@
 import type { ApprovalId, KeyId, PrincipalId, RunId } from '../ids.ts'
 import type {
+  ApprovalChange,
   ApprovalRecord,
   ApprovalStatus,
   ApprovalType,
@@ -134,6 +135,11 @@ export interface ApprovalStore {
     approval: Pick<DueApproval, 'id' | 'tenant' | 'due'>,
     next: { readonly due: number; readonly at: number },
   ): Promise<boolean>
+  /**
+   * The conditional write of something that happened to an approval and does not decide it, whatever its status. Wins only while everything
+   * in `expected` holds; then revision + 1, updatedAt and one more change of the history are written, and nothing else.
+   */
+  note(id: ApprovalId, tenant: string, expected: ExpectedOfNote, change: Note): Promise<Decided>
   /** Runs that have had an unheard approval since before `before`: their signal was lost. At most `limit`. */
   unheard(before: number, limit: number): Promise<RunId[]>
 }
@@ -148,6 +154,9 @@ export type Expected = {
   /** 'open': no deadline, or one later than `at`. 'passed': a deadline at or before `at`. */
   readonly deadline?: { readonly is: 'open' | 'passed'; readonly at: number }
 }
+export type ExpectedOfNote = Expected & { readonly status?: ApprovalStatus }
+/** The revision follows. */
+export type Note = Omit<ApprovalChange, 'revision'>
 export type Decided = { readonly won: boolean; readonly approval: ApprovalRecord | null }
 
 export interface PrincipalStore {

@@ -19,6 +19,7 @@ test('a value that stands in a changed record is no person’s word', async () =
     toolName: 'pay',
     kind: 'USER_INPUT',
     arguments: changed,
+    sensitive: [],
     fingerprint: fingerprint('pay', agent.tools.get('pay')?.schemaDigest ?? '', changed),
     mayEdit: true,
   } as const

@@ -68,7 +68,7 @@ describe('the entries of a run', () => {
     const events = await pullAll(await watchRun(scene, approver, { runId: run.id, after: 2 }))
     const statuses = events.map((event) =>
       event.kind === 'entry'
-        ? [event.state, event.stateAtEntry].map((state) => toolCalls(run.id, state)[0]?.status)
+        ? [event.state, event.stateAtEntry].map((state) => toolCalls(new Map(), event.run, state)[0]?.status)
         : [],
     )
     expect(statuses).toEqual(

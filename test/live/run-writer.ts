@@ -156,6 +156,7 @@ export function pendingApproval(
     kind: 'CONFIRMATION',
     type: 'REQUIRED',
     arguments: toJsonText({ userId: `${index}` }),
+    sensitive: [],
     fingerprint: 'f',
     answerSchema: toJsonText({}),
     requestedBy: run.requestedBy,
@@ -177,6 +178,8 @@ const callOf = ({ callId, id, toolName, arguments: given, fingerprint, kind, typ
   providerCallId: '1',
   toolName,
   arguments: given,
+
+  sensitive: [],
   inputSchema: 'd',
   answerSchema: null,
   fingerprint,

@@ -7,8 +7,8 @@ const root = resolve(import.meta.dirname, '../..')
 const guide = readFileSync(join(root, 'docs/approvals.md'), 'utf8')
 const examples = [...guide.matchAll(/^```js\n(.*?)^```$/gms)].map(([, text = '']) => text)
 
-test('the guide shows an example of each pause, of a deadline, of agents that ask agents, of MCP tools and of a crash', () => {
-  expect(examples).toHaveLength(7)
+test('the guide shows an example of each pause, of a deadline, of sensitive arguments, of agents that ask agents, of MCP tools and of a crash', () => {
+  expect(examples).toHaveLength(8)
 })
 
 test.each(examples.map((text, index) => [index, text] as const))(

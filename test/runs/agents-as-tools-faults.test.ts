@@ -45,7 +45,7 @@ async function attend(shop: Workplace, store: Store, first: RunRecord): Promise<
     if (performance.now() > end) throw new Error(`It never ended: ${JSON.stringify(await all(store), null, 1)}`)
     for (const approval of await pendingOf(store)) await say(shop, approval).catch(() => {})
     for (const one of await all(store)) {
-      const waiting = one.status === 'PAUSED' ? toolCalls(one.id, await loadState(store, one.id)) : []
+      const waiting = one.status === 'PAUSED' ? toolCalls(new Map(), one, await loadState(store, one.id)) : []
       const answers = waiting
         .filter(({ toolName, status }) => toolName === 'say' && status === 'WAITING')
         .map(({ id }) => ({ callId: id, decision: { approve: {} } }))
@@ -75,8 +75,8 @@ async function expectWhole(store: Store, times: ReturnType<typeof tally>, shop: 
   expect(new Set(runs.map(({ gated }) => gated))).toEqual(new Set([true]))
   expect([times.made.size, times.twice()]).toEqual([callsInAll, []])
   expect(await pendingOf(store)).toEqual([])
-  for (const { id } of runs) {
-    const calls = toolCalls(id, await loadState(store, id))
+  for (const run of runs) {
+    const calls = toolCalls(new Map(), run, await loadState(store, run.id))
     expect(new Set(calls.map(({ status }) => status))).toEqual(new Set(['SUCCEEDED']))
   }
 }

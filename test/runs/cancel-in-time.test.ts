@@ -71,7 +71,9 @@ describe('a cancel that commits before the call is on record wins: the tool is n
       decisions: [{ callId: approval.callId, verdict: 'CANCELLED', by: rita.id }],
     })
     // Started on record and never entered: nobody is to believe that its outcome is unknown.
-    expect(toolCalls(id, await loadState(shop.store, id))).toMatchObject([{ status: 'CANCELLED', result: null }])
+    expect(toolCalls(new Map(), { id, agentName: 'agent' }, await loadState(shop.store, id))).toMatchObject([
+      { status: 'CANCELLED', result: null },
+    ])
   })
 
   test('and one that commits after it does not undo the call, which is recorded as it ended', async () => {

@@ -15,7 +15,7 @@ import {
   openChildren,
 } from '../../src/runs/fold.ts'
 import { type EntryBody, readEntries, readEntry, writeEntry } from '../../src/runs/journal.ts'
-import { toolCall } from '../../src/runs/view.ts'
+import { statusOf } from '../../src/runs/view.ts'
 import { isOver, type RunStatus } from '../../src/store/records.ts'
 import {
   answered,
@@ -38,7 +38,6 @@ import {
   proposedCall,
   responded,
   resumed,
-  runId,
   started,
   stateAfterTurn,
   stateOf,
@@ -149,7 +148,7 @@ describe('a call that was cut off', () => {
   const start = callStarted(plain.callId)
   const approved = answered(decision(plain.callId, 'APPROVED', { revision: null }))
   const statusIn = (status: RunStatus, ...more: EntryBody[]) =>
-    toolCall(runId, status, callOf(stateAfterTurn([plain], approved, resumed, start, ...more))).status
+    statusOf(status, callOf(stateAfterTurn([plain], approved, resumed, start, ...more)))
   const callAfter = (...more: EntryBody[]) => callOf(stateAfterTurn([plain], approved, resumed, start, ...more))
 
   test('and may be made again is as one that was not begun, and keeps its decision', () => {

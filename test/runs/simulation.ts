@@ -125,7 +125,13 @@ export class Simulation {
     })
     const { state, seen: approvals } = holder
     const read = { decisions, issues: [] }
-    const plan = planContinuation({ tree: [{ run: this.run, state }], approvals, given: decisions.length, read })
+    const plan = planContinuation({
+      tree: [{ run: this.run, state }],
+      approvals,
+      agents: new Map(),
+      given: decisions.length,
+      read,
+    })
     if (!plan.ok) return
     if (plan.answered.length > 0) {
       this.#draft({

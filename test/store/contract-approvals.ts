@@ -91,6 +91,45 @@ export function approvalContract(makeStore: MakeStore): void {
     expect(await store.approvals.get(approval.id)).toEqual(approval)
   })
 
+  test.each(['PENDING', 'APPROVED'] as const)(
+    'what happens to a %s approval is noted, and nothing else of it changes',
+    async (status) => {
+      await using store = await makeStore()
+      let approval = await proposed(store)
+      if (status === 'APPROVED')
+        approval = (await store.approvals.decide(approval.id, 'acme', {}, aResolution())).approval ?? approval
+      const { id, revision } = approval
+      const change = { at: 4_000, by: bob, action: 'REVEALED' as const, note: 'card.number' }
+      const noted = await store.approvals.note(id, 'acme', { status, fingerprint: 'f1', revision }, change)
+      const history = [...approval.history, { ...change, revision: revision + 1 }]
+      const after = { ...approval, revision: revision + 1, updatedAt: 4_000, history }
+      expect(noted).toEqual({ won: true, approval: after })
+      expect(await store.approvals.get(id)).toEqual(after)
+      for (const expected of [{ revision }, { fingerprint: 'f2' }, { status: 'EXPIRED' as const }])
+        expect(await store.approvals.note(id, 'acme', expected, change)).toEqual({ won: false, approval: after })
+      for (const [other, tenant] of [
+        [id, 'other'],
+        [nowhere, 'acme'],
+      ] as const)
+        expect(await store.approvals.note(other, tenant, {}, change)).toEqual({ won: false, approval: null })
+      expect(await store.approvals.get(id)).toEqual(after)
+    },
+  )
+
+  test('of a hundred notes at once on one revision one wins; of a hundred that expect nothing, each does', async () => {
+    await using store = await makeStore()
+    const { id } = await proposed(store)
+    const note = (expected: Expected) => (_: unknown, n: number) =>
+      store.approvals.note(id, 'acme', expected, { at: 4_000 + n, by: bob, action: 'REVEALED', note: null })
+    const first = await Promise.all(Array.from({ length: 100 }, note({ revision: 1 })))
+    expect(first.filter(({ won }) => won)).toHaveLength(1)
+    const all = await Promise.all(Array.from({ length: 100 }, note({})))
+    expect(all.every(({ won }) => won)).toBe(true)
+    const there = await store.approvals.get(id)
+    expect(there).toMatchObject({ revision: 102, status: 'PENDING' })
+    expect(there?.history.map(({ revision }) => revision)).toEqual(Array.from({ length: 102 }, (_, n) => n + 1))
+  })
+
   test('what is decided stays', async () => {
     await using store = await makeStore()
     const { id } = await proposed(store)

@@ -27,6 +27,9 @@ export function feedContract(makeStore: MakeStore): void {
     if (first === undefined) throw new Error('not set up')
     await store.approvals.decide(first, 'acme', {}, aResolution())
     await store.approvals.decide(first, 'acme', {}, aResolution({ decisionId: 'too late' }))
+    const change = { at: 1_100, by: null, action: 'REVEALED' as const, note: null }
+    await store.approvals.note(first, 'acme', {}, change)
+    await store.approvals.note(first, 'acme', { status: 'PENDING' }, change)
     const taken = await store.runs.claimOrSignal(run.id, lease(1_100))
     if (taken === null) throw new Error('not to be had')
     await store.runs.step(aStep({ ...taken, fence: 0 }))
@@ -36,6 +39,7 @@ export function feedContract(makeStore: MakeStore): void {
       [`run ${run.id} 1`],
       [`approval ${first} 1`, `approval ${second} 1`, `run ${run.id} 2`],
       [`approval ${first} 2`],
+      [`approval ${first} 3`],
       [`approval ${second} 2`, `run ${run.id} 3`],
     ]
     await vi.waitFor(() => expect(news.heard).toHaveLength(commits.flat().length))

@@ -1,7 +1,7 @@
 import type { Filter, UpdateFilter } from 'mongodb'
 import type { ApprovalId, RunId } from '../../ids.ts'
 import type { Resolution } from '../records.ts'
-import type { ApprovalStore, Decided, DueApproval, Expected } from '../store.ts'
+import type { ApprovalStore, Decided, DueApproval, Expected, ExpectedOfNote, Note } from '../store.ts'
 import {
   type ApprovalDocument,
   type Collections,
@@ -17,20 +17,36 @@ import type { Tell } from './news.ts'
 const maxTimeMS = 5_000
 
 /** The conditional write: everything that is expected stands in the filter, so that the server looks and changes in one. */
-export async function decide(
-  { approvals }: Collections,
+export const decide = (
+  collections: Collections,
   id: ApprovalId,
   tenant: string,
   expected: Expected,
   resolution: Resolution,
   tell: Tell,
+): Promise<Decided> =>
+  changeOne(collections, id, tenant, { ...expected, status: 'PENDING' }, resolving(resolution, true, tell.mark()), tell)
+
+export const note = (
+  collections: Collections,
+  id: ApprovalId,
+  tenant: string,
+  expected: ExpectedOfNote,
+  change: Note,
+  tell: Tell,
+): Promise<Decided> => changeOne(collections, id, tenant, expected, noting(change, tell.mark()), tell)
+
+async function changeOne(
+  { approvals }: Collections,
+  id: ApprovalId,
+  tenant: string,
+  expected: ExpectedOfNote,
+  update: UpdateFilter<ApprovalDocument>,
+  tell: Tell,
 ): Promise<Decided> {
   const own = { _id: { $eq: id }, tenant: { $eq: tenant } }
-  const filter = { ...own, ...holds(expected), status: 'PENDING', v } as const
-  const won = await approvals.findOneAndUpdate(filter, resolving(resolution, true, tell.mark()), {
-    returnDocument: 'after',
-    maxTimeMS,
-  })
+  const filter = { ...own, ...holds(expected), v }
+  const won = await approvals.findOneAndUpdate(filter, update, { returnDocument: 'after', maxTimeMS })
   if (won !== null) {
     const approval = toApproval(won)
     tell.approval(id, approval.revision, approval.runId)
@@ -41,8 +57,9 @@ export async function decide(
   return { won: false, approval: standing && toApproval(standing) }
 }
 
-function holds({ fingerprint, revision, deadline }: Expected): Filter<ApprovalDocument> {
+function holds({ status, fingerprint, revision, deadline }: ExpectedOfNote): Filter<ApprovalDocument> {
   return {
+    ...(status !== undefined && { status: { $eq: status } }),
     ...(fingerprint !== undefined && { fingerprint: { $eq: fingerprint } }),
     ...(revision !== undefined && { revision: { $eq: revision } }),
     ...(deadline && { 'order.expires': { [deadline.is === 'open' ? '$gt' : '$lte']: toDate(deadline.at) } }),
@@ -51,16 +68,16 @@ function holds({ fingerprint, revision, deadline }: Expected): Filter<ApprovalDo
 
 /** What a resolution changes in a pending approval. */
 export function resolving(resolution: Resolution, unheard: boolean, mark: string): UpdateFilter<ApprovalDocument> {
-  const { status, by, note } = resolution
-  const at = toDate(resolution.at)
-  return {
-    $set: {
-      ...{ status, resolution: fromResolution(resolution), updatedAt: at, due: null, unheard },
-      ...{ 'order.resolved': at, by: mark },
-    },
-    $inc: { revision: 1 },
-    $push: { history: { at, by, action: status, note } },
-  }
+  const { status, at, by, note } = resolution
+  const { $set, ...noted } = noting({ at, by, action: status, note }, mark)
+  const set = { ...$set, status, resolution: fromResolution(resolution), due: null, unheard }
+  return { ...noted, $set: { ...set, 'order.resolved': toDate(at) } }
+}
+
+/** What a change of the history changes beside it. */
+const noting = (change: Note, mark: string): UpdateFilter<ApprovalDocument> => {
+  const at = toDate(change.at)
+  return { $set: { updatedAt: at, by: mark }, $inc: { revision: 1 }, $push: { history: { ...change, at } } }
 }
 
 type Due = Pick<ApprovalDocument, '_id' | 'tenant' | 'runId'> & { due: Date }
@@ -79,12 +96,8 @@ export async function remind(
   ...[{ id, tenant, due }, next]: Parameters<ApprovalStore['remind']>
 ): Promise<boolean> {
   const filter = { _id: { $eq: id }, tenant: { $eq: tenant }, status: 'PENDING', due: { $eq: toDate(due) }, v } as const
-  const at = toDate(next.at)
-  const update: UpdateFilter<ApprovalDocument> = {
-    $set: { due: toDate(next.due), updatedAt: at, by: tell.mark() },
-    $inc: { revision: 1 },
-    $push: { history: { at, by: null, action: 'REMINDED', note: null } },
-  }
+  const { $set, ...noted } = noting({ at: next.at, by: null, action: 'REMINDED', note: null }, tell.mark())
+  const update = { ...noted, $set: { ...$set, due: toDate(next.due) } }
   const reminded = await approvals.findOneAndUpdate(filter, update, { returnDocument: 'after', maxTimeMS })
   if (reminded !== null) tell.approval(id, reminded.revision, reminded.runId)
   return reminded !== null

@@ -160,6 +160,8 @@ export function toApproval({ _id, order: _, by: __, ...approval }: ApprovalDocum
     id: _id,
     ...approval,
     path: approval.path ?? [approval.agentName],
+    // Written before there were any.
+    sensitive: approval.sensitive ?? [],
     createdAt: fromDate(approval.createdAt),
     updatedAt: fromDate(approval.updatedAt),
     expiresAt: fromDate(approval.expiresAt),

@@ -3,7 +3,7 @@ import { approvalConditions, approvalSorting, runConditions, runSorting } from '
 import { approvalIndexes, runIndexes } from '../list-indexes.ts'
 import { checkPlaces, type EntryRecord } from '../records.ts'
 import type { Store } from '../store.ts'
-import { decide, dueApprovals, remind, unheardRuns } from './approvals.ts'
+import { decide, dueApprovals, note, remind, unheardRuns } from './approvals.ts'
 import { databaseClock } from './clock.ts'
 import { connect, openingError } from './connect.ts'
 import { collectionsOf, idIn, plain, toApproval, toPrincipal, toRun } from './documents.ts'
@@ -131,6 +131,7 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
         write(() => decide(collections, id, tenant, expected, resolution, announce)),
       due: (at, limit) => ask(() => dueApprovals(collections, at, limit)),
       remind: (approval, next) => write(() => remind(collections, announce, approval, next)),
+      note: (id, tenant, expected, change) => write(() => note(collections, id, tenant, expected, change, announce)),
       unheard: (before, limit) => ask(() => unheardRuns(collections, before, limit)),
     },
     principals: {

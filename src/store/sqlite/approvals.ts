@@ -1,6 +1,6 @@
 import type { ApprovalId, RunId } from '../../ids.ts'
 import type { ApprovalRecord, Resolution } from '../records.ts'
-import type { ApprovalStore, Decided, DueApproval, Expected, News } from '../store.ts'
+import type { ApprovalStore, Decided, DueApproval, Expected, ExpectedOfNote, News, Note } from '../store.ts'
 import type { Work } from './group-commit.ts'
 import { toDueApproval } from './rows.ts'
 import type { Tables } from './tables.ts'
@@ -20,19 +20,39 @@ export function decide(
   expected: Expected,
   resolution: Resolution,
 ): Work<Decided> {
+  return changing(approvals, id, tenant, { ...expected, status: 'PENDING' }, (approval) =>
+    resolved(approval, resolution),
+  )
+}
+
+export const note = (
+  { approvals }: Tables,
+  id: ApprovalId,
+  tenant: string,
+  expected: ExpectedOfNote,
+  change: Note,
+): Work<Decided> => changing(approvals, id, tenant, expected, (approval) => noted(approval, change))
+
+function changing(
+  approvals: Tables['approvals'],
+  id: ApprovalId,
+  tenant: string,
+  expected: ExpectedOfNote,
+  change: (approval: ApprovalRecord) => ApprovalRecord,
+): Work<Decided> {
   return (tell) => {
     const approval = approvals.get(id)
     if (approval === null || approval.tenant !== tenant) return { won: false, approval: null }
     if (!holds(approval, expected)) return { won: false, approval }
-    const after = resolved(approval, resolution)
+    const after = change(approval)
     approvals.update(approval, after)
     tell(approvalNews(after))
     return { won: true, approval: after }
   }
 }
 
-function holds(approval: ApprovalRecord, { fingerprint, revision, deadline }: Expected): boolean {
-  if (approval.status !== 'PENDING') return false
+function holds(approval: ApprovalRecord, { status, fingerprint, revision, deadline }: ExpectedOfNote): boolean {
+  if (status !== undefined && approval.status !== status) return false
   if (fingerprint !== undefined && approval.fingerprint !== fingerprint) return false
   if (revision !== undefined && approval.revision !== revision) return false
   if (deadline === undefined) return true
@@ -42,17 +62,12 @@ function holds(approval: ApprovalRecord, { fingerprint, revision, deadline }: Ex
 
 export function resolved(approval: ApprovalRecord, resolution: Resolution): ApprovalRecord {
   const { status, at, by, note } = resolution
+  return { ...noted(approval, { at, by, action: status, note }), status, due: null, resolution, unheard: true }
+}
+
+function noted(approval: ApprovalRecord, change: Note): ApprovalRecord {
   const revision = approval.revision + 1
-  return {
-    ...approval,
-    status,
-    revision,
-    updatedAt: at,
-    due: null,
-    resolution,
-    unheard: true,
-    history: [...approval.history, { revision, at, by, action: status, note }],
-  }
+  return { ...approval, revision, updatedAt: change.at, history: [...approval.history, { revision, ...change }] }
 }
 
 export const dueText = (prefix: string): string =>
@@ -68,10 +83,7 @@ export function remind(
   return (tell) => {
     const approval = approvals.get(id)
     if (approval?.tenant !== tenant || approval.status !== 'PENDING' || approval.due !== due) return false
-    const revision = approval.revision + 1
-    const change = { revision, at: next.at, by: null, action: 'REMINDED', note: null } as const
-    const history = [...approval.history, change]
-    const after = { ...approval, revision, updatedAt: next.at, due: next.due, history }
+    const after = { ...noted(approval, { at: next.at, by: null, action: 'REMINDED', note: null }), due: next.due }
     approvals.update(approval, after)
     tell(approvalNews(after))
     return true

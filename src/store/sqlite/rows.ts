@@ -75,6 +75,7 @@ export const approvalColumns: readonly Column<ApprovalRecord>[] = [
   { name: 'path', type: 'TEXT', of: (approval) => approval.path },
   { name: 'remind_at', type: 'TEXT', of: (approval) => approval.remindAt },
   { name: 'due', type: 'INTEGER', of: (approval) => approval.due },
+  { name: 'sensitive', type: 'TEXT', of: (approval) => approval.sensitive },
 ]
 
 export const keyColumns: readonly Column<KeyRecord>[] = [
@@ -143,7 +144,7 @@ export function toRun(row: Row): RunRecord {
 export function toApproval(row: Row): ApprovalRecord {
   const [id, tenant, runId, callId, agentName, toolName, kind, type, fingerprint, requestedBy] = row
   const [createdAt, expiresAt, status, revision, updatedAt, , , unheard, resolution, history] = row.slice(10)
-  const [toolDescription, args, inputSchema, answerSchema, path, remindAt, due] = row.slice(20)
+  const [toolDescription, args, inputSchema, answerSchema, path, remindAt, due, sensitive] = row.slice(20)
   return {
     v: 1,
     id,
@@ -158,6 +159,8 @@ export function toApproval(row: Row): ApprovalRecord {
     kind,
     type,
     arguments: args,
+    // Null in a row that was written before there were any.
+    sensitive: fromJson(sensitive) ?? [],
     fingerprint,
     answerSchema,
     requestedBy,

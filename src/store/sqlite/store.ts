@@ -1,7 +1,7 @@
 import { approvalConditions, approvalSorting, runConditions, runSorting } from '../filters.ts'
 import { checkPlaces } from '../records.ts'
 import type { KeyDatabase, News, Store } from '../store.ts'
-import { decide, dueApprovals, remind, unheardRuns } from './approvals.ts'
+import { decide, dueApprovals, note, remind, unheardRuns } from './approvals.ts'
 import { type Database, openDatabase } from './database.ts'
 import { closedError, storeError } from './errors.ts'
 import { groupCommit, type Work } from './group-commit.ts'
@@ -106,6 +106,7 @@ export function sqliteStore(database: Database, prefix: string, clock: () => num
       decide: (id, tenant, expected, resolution) => write(decide(tables, id, tenant, expected, resolution)),
       due: (at, limit) => read(() => dueApprovals(tables, at, limit)),
       remind: (approval, next) => write(remind(tables, approval, next)),
+      note: (id, tenant, expected, change) => write(note(tables, id, tenant, expected, change)),
       unheard: (before, limit) => read(() => unheardRuns(tables, before, limit)),
     },
     principals: {
