@@ -195,10 +195,10 @@ describe('the file', () => {
     await first[Symbol.asyncDispose]()
     using earlier = new DatabaseSync(path)
     earlier.exec('DROP INDEX approvals_due')
-    for (const column of ['due', 'remind_at']) earlier.exec(`ALTER TABLE approvals DROP COLUMN ${column}`)
+    for (const column of ['sensitive', 'due', 'remind_at']) earlier.exec(`ALTER TABLE approvals DROP COLUMN ${column}`)
     await using store = await openSqliteStore({ path })
     expect(await store.approvals.due(5_000, 10)).toMatchObject([{ id, due: 5_000 }])
-    expect(await store.approvals.get(id)).toMatchObject({ remindAt: [], due: 5_000 })
+    expect(await store.approvals.get(id)).toMatchObject({ remindAt: [], due: 5_000, sensitive: [] })
   })
 
   test('a database that was made before there were keys gets their table, and is of the same format', async () => {
