@@ -1,6 +1,7 @@
 import { revealArgument } from '../approvals/reveal.ts'
 import type { RevealArgumentResult } from '../results.ts'
 import { builder } from './builder.ts'
+import { isPublic } from './default-deny.ts'
 import { perform } from './perform.ts'
 import { Approval } from './refs.ts'
 import { ForbiddenError, InvalidInputError, NotFoundError } from './user-errors.ts'
@@ -25,6 +26,7 @@ const RevealArgumentInput = builder.inputType('RevealArgumentInput', {
 const RevealArgumentSuccess = builder
   .objectRef<Extract<RevealArgumentResult, { __typename: 'RevealArgumentSuccess' }>>('RevealArgumentSuccess')
   .implement({
+    extensions: isPublic,
     description: 'What was hidden. That you looked is in the history.',
     fields: (t) => ({
       value: t.expose('value', { type: 'JSON', nullable: true, description: 'The value; null when it is null.' }),
@@ -43,6 +45,7 @@ const RevealArgumentResultUnion = builder.unionType('RevealArgumentResult', {
 
 builder.mutationField('revealArgument', (t) =>
   t.field({
+    authScopes: { signedIn: true },
     type: RevealArgumentResultUnion,
     description:
       'Shows an argument that is hidden to who may resolve the approval, or could if it were pending. First who looked, and where, is written into the history.',

@@ -64,6 +64,11 @@ const onApproval: Cells<[id: string]> = {
     const document = 'subscription { pendingApprovals { ... on PendingApprovalsSnapshot { approvals { id } } } }'
     return isIn(id, data(await ask(document)).pendingApprovals.approvals)
   },
+  // Nothing is hidden there, which only they are told who may look.
+  revealArgument: async (ask, id) => {
+    const document = `mutation ($id: ID!) { revealArgument(input: { approvalId: $id, path: ["id"] }) { __typename } }`
+    return byType(data(await ask(document, { id })).revealArgument)
+  },
   /** Whether it could be resolved was told beforehand, or this is no answer. */
   resolveApproval: async (ask, id) => {
     const rights = 'query ($id: ID!) { approval(id: $id) { viewerCanResolve viewerCannotResolveReasons } }'

@@ -17,9 +17,9 @@ export const table = `
 | approval, approvals, approval (live), pendingApprovals (live), node, nodes | approval of own run              | yes       | yes      | yes     | yes   | -       |
 | approval, approvals, approval (live), pendingApprovals (live), node, nodes | approval of another's run        | -         | yes      | yes     | yes   | -       |
 | approval, approvals, approval (live), pendingApprovals (live), node, nodes | approval of another tenant's run | -         | -        | -       | -     | -       |
-| resolveApproval                                                            | approval of own run              | no        | no       | no      | no    | -       |
-| resolveApproval                                                            | approval of another's run        | -         | yes      | no      | yes   | -       |
-| resolveApproval                                                            | approval of another tenant's run | -         | -        | -       | -     | -       |
+| resolveApproval, revealArgument                                            | approval of own run              | no        | no       | no      | no    | -       |
+| resolveApproval, revealArgument                                            | approval of another's run        | -         | yes      | no      | yes   | -       |
+| resolveApproval, revealArgument                                            | approval of another tenant's run | -         | -        | -       | -     | -       |
 `
 
 export const whoever = [...roles, 'no role'] as const
