@@ -104,7 +104,13 @@ export function converse(peer: Peer, { admit, errorsOf, initTimeoutMs }: Convers
         const results = result[Symbol.asyncIterator]()
         if (!isOpen()) return void (await results.return?.())
         operation.results = results
-        for (let one = await results.next(); !one.done; one = await results.next()) await next(one.value)
+        // In a function of its own: a loop here would keep each result until the next one, as long as a console is idle.
+        const step = async () => {
+          const { done, value } = await results.next()
+          if (!done) await next(value)
+          return !done
+        }
+        while (await step());
       } else await next(result)
       await finish({ type: MessageType.Complete })
     } catch (thrown) {
