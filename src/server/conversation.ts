@@ -15,9 +15,11 @@ export type Execute = (payload: SubscribePayload) => Promise<ExecutionResult | A
 /** Why a socket is closed. */
 export type Closure = { readonly code: number; readonly reason: string }
 
+export type InitPayload = Readonly<Record<string, unknown>>
+
 export type ConversationParts = {
-  /** With the payload of connection_init. */
-  readonly admit: (params: Readonly<Record<string, unknown>>) => Promise<Execute | Closure>
+  /** Asked once, and let go then: with it goes the request that asked for the socket. */
+  readonly admit: (payload: InitPayload) => Promise<Execute | Closure>
   /** Whatever was thrown, as it may leave the server. */
   readonly errorsOf: (thrown: unknown) => readonly GraphQLError[]
   /** How long a client has to say who it is, in ms. */
@@ -40,11 +42,12 @@ const maxOperations = 100
  * One client's part of GraphQL over WebSocket, by the rules of https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. Not by `makeServer` of
  * graphql-ws: it knows an operation by its id alone, and so gave the result of one that its client had completed to the next of that id, and ended that.
  */
-export function converse(peer: Peer, { admit, errorsOf, initTimeoutMs }: ConversationParts): Conversation {
+export function converse(peer: Peer, parts: ConversationParts): Conversation {
   type Operation = { results?: AsyncIterator<ExecutionResult> }
   const open = new Map<string, Operation>()
   let ended = false
-  let initialised = false
+  const { errorsOf, initTimeoutMs } = parts
+  let admit: ConversationParts['admit'] | null = parts.admit
   let execute: Execute | null = null
   const initTimeout = setTimeout(() => {
     close({ code: CloseCode.ConnectionInitialisationTimeout, reason: 'Connection initialisation timeout' })
@@ -70,12 +73,13 @@ export function converse(peer: Peer, { admit, errorsOf, initTimeoutMs }: Convers
     operation?.results?.return?.().catch(() => {})
   }
 
-  async function initialise(params: Readonly<Record<string, unknown>>) {
-    if (initialised)
+  async function initialise(payload: InitPayload) {
+    if (admit === null)
       return close({ code: CloseCode.TooManyInitialisationRequests, reason: 'Too many initialisation requests' })
-    initialised = true
+    const asking = admit(payload)
+    admit = null
     clearTimeout(initTimeout)
-    const admitted = await admit(params)
+    const admitted = await asking
     if (typeof admitted !== 'function') return close(admitted)
     if (ended) return
     execute = admitted

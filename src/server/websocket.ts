@@ -4,10 +4,10 @@ import { CloseCode, handleProtocols } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import type { Identity } from '../access/authenticate.ts'
-import type { Watch } from '../access/watch.ts'
+import type { Over, Watch } from '../access/watch.ts'
 import { isUnavailable } from '../errors.ts'
 import type { Activity } from './activity.ts'
-import { type Closure, converse } from './conversation.ts'
+import { type Closure, type ConversationParts, converse, type Execute, type InitPayload } from './conversation.ts'
 import { heartbeat } from './heartbeat.ts'
 import type { Pipeline } from './pipeline.ts'
 import { principalSockets } from './principal-sockets.ts'
@@ -55,27 +55,32 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
   const places = principalSockets(socketsOfPrincipal)
   const beating = heartbeat(sockets, pingEveryMs)
 
+  /** @param held What ends with the socket. */
+  const admission =
+    (upgrade: IncomingMessage, held: DisposableStack, onOver: (why: Over) => void): ConversationParts['admit'] =>
+    async (params) => {
+      const identity = await identify(upgrade, params)
+      // Whoever is gone meanwhile takes no place and is not watched.
+      if (identity === null || held.disposed) return forbidden('Forbidden')
+      if ('code' in identity) return identity
+      const place = places.take(identity.principal)
+      if (place === null) return tooManySockets
+      held.use(place)
+      held.use(watch(identity, onOver))
+      return executeAs(identity)
+    }
+  const executeAs =
+    (identity: Identity): Execute =>
+    (payload) =>
+      execute(payload, identity)
+
   sockets.on('connection', (socket: WebSocket, upgrade: IncomingMessage) => {
     socket.on('error', (error) => log.debug({ err: error }, 'WebSocket error'))
     if (socket.protocol === '') return socket.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable')
     const held = new DisposableStack()
     const conversation = converse(
       { send: (text) => send(socket, text), close: ({ code, reason }) => socket.close(code, reason) },
-      {
-        async admit(params) {
-          const identity = await identify(upgrade, params)
-          // Whoever is gone meanwhile takes no place and is not watched.
-          if (identity === null || held.disposed) return forbidden('Forbidden')
-          if ('code' in identity) return identity
-          const place = places.take(identity.principal)
-          if (place === null) return tooManySockets
-          held.use(place)
-          held.use(watch(identity, (why) => conversation.close(forbidden(why))))
-          return (payload) => execute(payload, identity)
-        },
-        errorsOf,
-        initTimeoutMs,
-      },
+      { admit: admission(upgrade, held, (why) => conversation.close(forbidden(why))), errorsOf, initTimeoutMs },
     )
     socket.on('message', (data: RawData, isBinary: boolean) => {
       if (isBinary) return conversation.close({ code: CloseCode.BadRequest, reason: 'Messages are sent as text' })
@@ -127,7 +132,7 @@ const tooManySockets: Closure = {
 function identifying({ signIn, log }: Pick<WebSocketParts, 'signIn' | 'log'>) {
   return async (
     upgrade: IncomingMessage,
-    { authorization, Authorization }: Readonly<Record<string, unknown>>,
+    { authorization, Authorization }: InitPayload,
   ): Promise<Identity | Closure | null> => {
     const request = toRequest(upgrade)
     const requestId = requestIdOf(request)
