@@ -73,7 +73,9 @@ function peopleOf([name, open]: [string, (typeof libraries)['urql']], endpoint: 
   }
 }
 
-test('W2 W7 with each client runs are started, watched and resolved while the server is killed and restarted, and it ends with what the server has', async () => {
+test('W2 W7 with each client runs are started, watched and resolved while the server is killed and restarted, and it ends with what the server has', {
+  timeout: 180_000,
+}, async () => {
   await using s = await scene()
   await using opened = new AsyncDisposableStack()
   const people = Object.entries(libraries).map((library) => opened.use(peopleOf(library, s.server.endpoint)))

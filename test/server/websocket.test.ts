@@ -59,7 +59,9 @@ test('W7 queries and mutations run over the socket too, each with its own contex
   expect(await api.subscribe('{ agent(name: "echo") { name } }').data()).toEqual({ agent: { name: 'echo' } })
 })
 
-test('the 1,001st WebSocket of one principal is closed with a reason, until another of theirs is; nobody else’s is', async () => {
+test('the 1,001st WebSocket of one principal is closed with a reason, until another of theirs is; nobody else’s is', {
+  timeout: 180_000,
+}, async () => {
   await using api = await testServer({ agents })
   using held = new DisposableStack()
   const open = async (token: string) => held.use(await rawSocket(api.endpoint, token))
