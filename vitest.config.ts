@@ -11,6 +11,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    execArgv: ['--experimental-eventsource'],
     // Most of a test is waiting: for a database, a process, a lease.
     maxWorkers: 2,
     // Loading the program anew for each file took as long as the tests. It keeps nothing outside of what a test makes.

@@ -11,6 +11,8 @@ export type Bench = {
   readonly pending: number
   /** How many runs are paused where many are. */
   readonly paused: number
+  /** How many consoles are idle where many are. */
+  readonly consoles: number
   /** A directory for CPU profiles of the children. */
   readonly profileTo: string | undefined
   /** Ends everything that still goes on. */

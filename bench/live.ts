@@ -7,6 +7,7 @@ import { type Figure, quantile } from './figure.ts'
 import { monotonicMs } from './monotonic.ts'
 import { watchPending } from './operations.ts'
 import type { ServerChild } from './server-child.ts'
+import { socketFigures } from './sockets.ts'
 
 /** How soon a console knows: from the commit of a pending approval to its event in the console's hands, one at a time. */
 export async function liveFigures(bench: Bench): Promise<Figure[]> {
@@ -27,6 +28,7 @@ export async function liveFigures(bench: Bench): Promise<Figure[]> {
       bound: { is: 'at most', value: 15 },
     },
     { name: 'pending approval to console, p50', value: quantile(latencies, 0.5), unit: 'ms' },
+    ...(await socketFigures(bench)),
   ]
 }
 

@@ -39,7 +39,7 @@ const partsOf: Readonly<Record<StoreKind, Parts>> = {
 }
 
 /** Whatever hangs then is killed. */
-const longestMs: Readonly<Record<StoreKind, number>> = { sqlite: 170_000, mongodb: 540_000 }
+const longestMs: Readonly<Record<StoreKind, number>> = { sqlite: 300_000, mongodb: 660_000 }
 
 const { values } = parseArgs({
   options: {
@@ -85,7 +85,15 @@ process.exit(figures.some(fails) ? 1 : 0)
 function sizesFor({ isReal, newDatabase }: Pick<Bench, 'isReal' | 'newDatabase'>): Bench {
   // SQLite is quick enough to be given its cycles; a server may be anything.
   const load = { most: cycles, ...(store === 'mongodb' && { forMs: quick ? 3_000 : 12_000 }) }
-  const common = { store: store as StoreKind, isReal, newDatabase, load, profileTo: values.profile, signal }
+  const common = {
+    store: store as StoreKind,
+    isReal,
+    newDatabase,
+    load,
+    consoles: quick ? 1_000 : 10_000,
+    profileTo: values.profile,
+    signal,
+  }
   if (many !== undefined) return { ...common, pending: many, paused: many }
   if (quick) return { ...common, pending: 2_000, paused: 2_000 }
   // Where a stand-in sorts them all for each list, more would say no more.

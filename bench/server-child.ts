@@ -34,6 +34,8 @@ const agent = benchAgent(() => {
 const authenticate: Authenticate = (token) => {
   if (token === 'requester') return { id: 'rita', name: 'Rita Requester', roles: ['REQUESTER'] }
   if (token === 'approver') return { id: 'ada', name: 'Ada Approver', roles: ['APPROVER'] }
+  // One of many.
+  if (token?.startsWith('approver-')) return { id: token, roles: ['APPROVER'] }
   return null
 }
 

@@ -20,6 +20,7 @@ async function start(): Promise<void> {
     database: config.DATABASE_URL,
     jwt: config.jwt ?? undefined,
     apiKeys: config.API_KEYS,
+    allowedOrigins: config.ALLOWED_ORIGINS,
     allowSelfApproval: config.ALLOW_SELF_APPROVAL,
     leaseMs: config.LEASE_MS,
     maxConcurrentRuns: config.MAX_CONCURRENT_RUNS,

@@ -4,6 +4,7 @@ import { defaultSettings, largestPart } from '../engine.ts'
 import { readDatabaseUrl } from './database-url.ts'
 import { readJwt } from './jwt-config.ts'
 import { logLevels } from './log.ts'
+import { originsShape } from './options.ts'
 
 /** What the started program is told by environment variables; a variable that is empty counts as not set. */
 export type Config = z.infer<typeof shape> & {
@@ -41,6 +42,11 @@ const shape = z.object({
   ),
   GRACE_MS: whole(0, 600_000, 'must be a number of milliseconds from 0 to 600000').default(10_000),
   API_KEYS: yesOrNo.default(false),
+  ALLOWED_ORIGINS: z
+    .string()
+    .transform((text) => text.split(',').map((origin) => origin.trim()))
+    .pipe(originsShape)
+    .default([]),
 })
 
 export type ConfigResult = { readonly config: Config } | { readonly mistakes: readonly string[] }

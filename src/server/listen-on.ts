@@ -2,6 +2,9 @@ import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { CountersignError } from '../errors.ts'
 
+/** How many connections may wait to be taken: after a restart all consoles come at once. The kernel's own bound is `net.core.somaxconn`. */
+const backlog = 4096
+
 /**
  * Listens, and gives the URL; port 0 takes any free one.
  *
@@ -10,7 +13,7 @@ import { CountersignError } from '../errors.ts'
 export function listenOn(http: HttpServer, port: number, host: string): Promise<string> {
   return new Promise((resolve, reject) => {
     http.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, port, host)))
-    http.listen(port, host, () => {
+    http.listen(port, host, backlog, () => {
       const { port: bound } = http.address() as AddressInfo
       resolve(`http://${host.includes(':') ? `[${host}]` : host}:${bound}`)
     })

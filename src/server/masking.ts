@@ -75,7 +75,7 @@ const statuses: Readonly<Record<string, { status: number; headers?: Readonly<Rec
 }
 
 /** Not an async generator: its `return()` would wait for a `next()` that may never come. */
-function mapResults(
+export function mapResults(
   results: AsyncIterable<ExecutionResult>,
   map: (result: ExecutionResult) => ExecutionResult,
 ): AsyncIterable<ExecutionResult> {

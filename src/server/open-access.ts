@@ -1,6 +1,7 @@
 import { errorResponse } from './error-response.ts'
 import type { ServerPlugin } from './http-context.ts'
 import { isLoopback } from './loopback.ts'
+import { isOfForeignPage } from './origin.ts'
 
 // Without authentication everyone on this machine is an admin, and every web page that is open in a browser here runs on
 // this machine. Neither may a page reach the server under a name of its own (DNS rebinding) nor by a request across sites.
@@ -16,19 +17,11 @@ export function foreignHost(request: Request): string | null {
     : 'This server has no authentication and answers to the names localhost and 127.0.0.1 only.'
 }
 
-/** Why a page of another origin may not ask; null when it is not one. Other ports of this machine are other origins too. */
-export function foreignOrigin(request: Request): string | null {
-  const { headers } = request
-  const host = headers.get('host') ?? new URL(request.url).host
-  const origin = headers.get('origin')
-  const sameOrigin =
-    origin === null
-      ? !['cross-site', 'same-site'].includes(headers.get('sec-fetch-site') ?? '')
-      : hostOf(origin) === host
-  return sameOrigin ? null : 'This server has no authentication and takes no requests of web pages of another origin.'
-}
-
-const hostOf = (origin: string) => (URL.canParse(origin) ? new URL(origin).host : null)
+/** Why a page of another origin may not ask; null when it is not one. No origin is allowed to. */
+export const foreignOrigin = (request: Request): string | null =>
+  isOfForeignPage(request)
+    ? 'This server has no authentication and takes no requests of web pages of another origin.'
+    : null
 
 export const useLoopbackHost = (isOpen: () => boolean): ServerPlugin => refuseIf(foreignHost, isOpen)
 export const useSameOrigin = (isOpen: () => boolean): ServerPlugin => refuseIf(foreignOrigin, isOpen)

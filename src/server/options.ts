@@ -7,6 +7,7 @@ import { defaultSettings, type Limits, largestPart, type Settings } from '../eng
 import { CountersignError } from '../errors.ts'
 import type { DatabaseSetting } from './database.ts'
 import { type JwtOptions, jwtShape } from './jwt-options.ts'
+import { isOrigin } from './origin.ts'
 
 export type ServerOptions = {
   /** Made by `defineAgent`; their names differ. */
@@ -25,6 +26,11 @@ export type ServerOptions = {
   jwt?: JwtOptions | undefined
   /** Asks for an API key before there is any. Without it, and without `jwt`, one is asked for as soon as the database has one. */
   apiKeys?: boolean | undefined
+  /**
+   * Of web pages that may open WebSockets here beside those of the server's own origin, such as `https://console.example.com`. None by default; while
+   * nobody has to sign in none are taken.
+   */
+  allowedOrigins?: readonly string[] | undefined
   /** Whether who requested a run may resolve its approvals. Default false; always true while nobody has to sign in. */
   allowSelfApproval?: boolean | undefined
   /** How long, in ms, a process owns a run without renewing: after a crash its runs are taken over within twice that. Default 15,000. */
@@ -39,12 +45,19 @@ export type ServerOptions = {
   logger?: Logger | undefined
 }
 
+/** What is the server's own, and nothing to the engine. */
+type ServerSettings = { readonly graceMs: number; readonly allowedOrigins: readonly string[] }
+
 const atLeast = (least: number) => z.int().min(least)
 const part = atLeast(1).max(largestPart)
-const numbers = z.object({
+export const originsShape = z.array(
+  z.string().refine(isOrigin, 'must be an origin such as https://console.example.com, without a path'),
+)
+const shape = z.object({
   leaseMs: atLeast(100).default(defaultSettings.leaseMs),
   maxConcurrentRuns: atLeast(1).default(defaultSettings.maxConcurrentRuns),
   graceMs: atLeast(0).default(10_000),
+  allowedOrigins: originsShape.default([]),
   limits: z
     .strictObject({
       arguments: part.default(defaultSettings.limits.arguments),
@@ -55,9 +68,9 @@ const numbers = z.object({
     .prefault({}),
 })
 
-/** @throws CountersignError INVALID_CONFIGURATION that names every number that is none of its kind. */
-export function settingsOf(options: ServerOptions): Settings & { readonly graceMs: number } {
-  const parsed = numbers.safeParse(options)
+/** @throws CountersignError INVALID_CONFIGURATION that names every option that is none of its kind. */
+export function settingsOf(options: ServerOptions): Settings & ServerSettings {
+  const parsed = shape.safeParse(options)
   if (!parsed.success) {
     throw new CountersignError('INVALID_CONFIGURATION', `createServer: ${z.prettifyError(parsed.error)}`)
   }

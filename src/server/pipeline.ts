@@ -8,6 +8,7 @@ import { parseDocument } from '../graphql/limits.ts'
 import { schema } from '../graphql/schema.ts'
 import { useAuthentication } from './authentication.ts'
 import { useDraining } from './draining.ts'
+import { useUnbufferedEvents } from './event-stream.ts'
 import { useGraphiql } from './graphiql.ts'
 import { type Readiness, useHealth } from './health.ts'
 import type { HttpContext } from './http-context.ts'
@@ -59,6 +60,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       useEngine(),
       useLiveSubscriptions(parts.live, parts.watch),
       useMasking(parts.log, parts.maxBody),
+      useUnbufferedEvents(),
     ],
     context: ({ identity, requestId }) => contextOf(parts.engine(), identity, requestId),
     parserAndValidationCache: { documentCache: documentCache(), errorCache: noCache },

@@ -94,7 +94,7 @@ export function createServer(options: ServerOptions): Server {
   const log = logger.child({}, { serializers: { err: loggedError } })
   const agents = agentsByName(options.agents)
   const offered = new Set(options.agents.map(({ name }) => name))
-  const { graceMs, ...settings } = settingsOf(options)
+  const { graceMs, allowedOrigins, ...settings } = settingsOf(options)
   checkDatabase(database)
 
   const accessSettings = accessOf(options)
@@ -146,7 +146,7 @@ export function createServer(options: ServerOptions): Server {
     maxBody,
     log,
   })
-  const webSockets = createWebSockets({ pipeline, signIn, watch, isOpen, refusal, activity, maxMessage: maxBody, log })
+  const webSockets = createWebSockets({ pipeline, signIn, watch, isOpen, allowedOrigins, refusal, activity, log })
 
   const begin = once(async () => {
     await using opened = new AsyncDisposableStack()

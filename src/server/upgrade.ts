@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { retryAfter } from './draining.ts'
 import { foreignHost, foreignOrigin } from './open-access.ts'
+import { isOfForeignPage } from './origin.ts'
 import { endpoint } from './pipeline.ts'
 
 export type Refused = {
@@ -10,16 +11,28 @@ export type Refused = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+export type UpgradeRules = {
+  /** Whether nobody has to say who they are. */
+  readonly open: boolean
+  readonly allowedOrigins: readonly string[]
+  readonly refusal: () => string | null
+}
+
 /** Why a request for a WebSocket is refused; null when it is not. */
-export function refusalOf(upgrade: IncomingMessage, open: boolean, refusal: () => string | null): Refused | null {
+export function refusalOf(upgrade: IncomingMessage, { open, allowedOrigins, refusal }: UpgradeRules): Refused | null {
   const request = toRequest(upgrade)
   if (new URL(request.url).pathname !== endpoint)
     return { status: '404 Not Found', reason: `WebSockets are at ${endpoint}.` }
-  const foreign = open ? (foreignHost(request) ?? foreignOrigin(request)) : null
+  const foreign = open ? (foreignHost(request) ?? foreignOrigin(request)) : foreignPage(request, allowedOrigins)
   if (foreign !== null) return { status: '403 Forbidden', reason: foreign }
   const draining = refusal()
   return draining === null ? null : { status: '503 Service Unavailable', reason: draining, headers: retryAfter }
 }
+
+const foreignPage = (request: Request, allowedOrigins: readonly string[]) =>
+  isOfForeignPage(request, allowedOrigins)
+    ? 'WebSockets of web pages of another origin are refused, unless `allowedOrigins` (ALLOWED_ORIGINS) names it.'
+    : null
 
 export function refuse(socket: Duplex, { status, reason, headers = {} }: Refused): void {
   const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)

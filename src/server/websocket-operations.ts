@@ -1,84 +1,53 @@
 import { randomUUID } from 'node:crypto'
-import { type ExecutionArgs, GraphQLError, getOperationAST } from 'graphql'
+import { type ExecutionResult, GraphQLError, getOperationAST } from 'graphql'
 import type { SubscribePayload } from 'graphql-ws'
+import { isAsyncIterable } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Identity } from '../access/authenticate.ts'
+import type { ConversationParts } from './conversation.ts'
 import { unavailable } from './draining.ts'
-import { maskResult } from './masking.ts'
+import { mapResults, maskResult } from './masking.ts'
 import { whichOperation } from './one-operation.ts'
 import type { Pipeline } from './pipeline.ts'
-import type { SocketOptions } from './websocket.ts'
 
-const maxOperations = 1_000
-
-/** Every operation fails alone: whatever goes wrong is its own error message, and the socket stays open. */
-export function operations(
-  pipeline: Pipeline,
-  refusal: () => string | null,
-  log: Logger,
-): Pick<SocketOptions, 'onSubscribe' | 'execute' | 'subscribe' | 'onNext' | 'onError'> {
-  const enveloped = new WeakMap<ExecutionArgs, ReturnType<Pipeline['getEnveloped']>>()
-  const requestIds = new WeakMap<ExecutionArgs, string>()
-  const prepare = async (
-    identity: Identity | undefined,
-    { query, operationName, variables }: SubscribePayload,
-    requestId: string,
-  ) => {
-    const engine = pipeline.getEnveloped({ identity, requestId, onSocket: true } as never)
-    const document = engine.parse(query)
-    const errors = engine.validate(engine.schema, document)
-    if (errors.length > 0) return errors as readonly GraphQLError[]
-    if (!getOperationAST(document, operationName)) return [noOperation()]
-    const args: ExecutionArgs = {
-      schema: engine.schema,
-      document,
-      operationName: operationName ?? null,
-      variableValues: variables ?? null,
-      contextValue: await engine.contextFactory(),
-    }
-    enveloped.set(args, engine)
-    requestIds.set(args, requestId)
-    return args
-  }
-  const run = async (args: ExecutionArgs, how: 'execute' | 'subscribe') => {
-    try {
-      return await enveloped.get(args)?.[how](args)
-    } catch (error) {
-      return { errors: [asGraphQLError(error)] }
-    }
-  }
-  return {
-    async onSubscribe({ subscriptions, extra }, _id, payload) {
-      const requestId = randomUUID()
-      const mask = (errors: readonly unknown[]) => maskedErrors(errors.map(asGraphQLError), requestId, log)
-      try {
-        const reason = refusal()
-        if (reason !== null) return mask([unavailable(reason)])
-        if (Object.keys(subscriptions).length > maxOperations) return mask([tooMany()])
-        const prepared = await prepare(extra.identity, payload, requestId)
-        return 'schema' in prepared ? prepared : mask(prepared)
-      } catch (error) {
-        return mask([error])
-      }
-    },
-    execute: (args) => run(args, 'execute'),
-    subscribe: (args) => run(args, 'subscribe'),
-    onNext(_context, _id, _payload, args, result) {
-      if (result.errors === undefined) return undefined
-      const { errors, ...rest } = result
-      return { ...rest, errors: maskedErrors(errors, requestIds.get(args) ?? 'unknown', log) }
-    },
-    // What a subscription's source throws while it is read; graphql-ws makes a GraphQLError of it.
-    onError: (_context, _id, _payload, errors) => maskedErrors(errors, randomUUID(), log),
-  }
+export type Operations = Pick<ConversationParts, 'errorsOf'> & {
+  execute(payload: SubscribePayload, identity: Identity): Promise<ExecutionResult | AsyncIterable<ExecutionResult>>
 }
 
-const noOperation = () => new GraphQLError(whichOperation, { extensions: { code: 'BAD_USER_INPUT' } })
+/** The operations of sockets, by the same pipeline as those of HTTP requests. */
+export function operations(pipeline: Pipeline, refusal: () => string | null, log: Logger): Operations {
+  const mask =
+    (requestId: string) =>
+    ({ errors, ...rest }: ExecutionResult): ExecutionResult =>
+      errors === undefined ? rest : { ...rest, errors: maskedErrors(errors, requestId, log) }
 
-const tooMany = () =>
-  new GraphQLError(`More than ${maxOperations} operations are open on this socket: complete some first.`, {
-    extensions: { code: 'RATE_LIMITED' },
-  })
+  return {
+    async execute({ query, operationName, variables }, identity) {
+      const reason = refusal()
+      if (reason !== null) throw unavailable(reason)
+      const requestId = randomUUID()
+      const engine = pipeline.getEnveloped({ identity, requestId, onSocket: true } as never)
+      const document = engine.parse(query)
+      const invalid = engine.validate(engine.schema, document)
+      if (invalid.length > 0) throw new AggregateError(invalid)
+      const operation = getOperationAST(document, operationName)
+      if (!operation) throw new GraphQLError(whichOperation, { extensions: { code: 'BAD_USER_INPUT' } })
+      const perform = operation.operation === 'subscription' ? engine.subscribe : engine.execute
+      const result: ExecutionResult | AsyncIterable<ExecutionResult> = await perform({
+        schema: engine.schema,
+        document,
+        operationName,
+        variableValues: variables,
+        contextValue: await engine.contextFactory(),
+      })
+      return isAsyncIterable(result) ? mapResults(result, mask(requestId)) : mask(requestId)(result)
+    },
+    errorsOf(thrown) {
+      const errors: readonly unknown[] = thrown instanceof AggregateError ? thrown.errors : [thrown]
+      return maskedErrors(errors.map(asGraphQLError), randomUUID(), log)
+    },
+  }
+}
 
 const asGraphQLError = (error: unknown) =>
   error instanceof GraphQLError

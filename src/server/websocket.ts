@@ -1,13 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws'
+import { CloseCode, handleProtocols } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import type { Identity } from '../access/authenticate.ts'
-import type { Watch } from '../access/watch.ts'
+import type { Over, Watch } from '../access/watch.ts'
 import { CountersignError, isUnavailable } from '../errors.ts'
 import type { Activity } from './activity.ts'
+import { type Closure, type ConversationParts, converse, type Execute, type InitPayload } from './conversation.ts'
+import { heartbeat } from './heartbeat.ts'
 import type { Pipeline } from './pipeline.ts'
+import { principalSockets } from './principal-sockets.ts'
 import { requestIdOf } from './request-id.ts'
 import type { SignIn } from './sign-in.ts'
 import { refusalOf, refuse, toRequest } from './upgrade.ts'
@@ -15,8 +18,12 @@ import { operations } from './websocket-operations.ts'
 
 /** Beyond so many bytes that a client has not taken yet, its subscriptions are not asked for more, and its messages are not read. */
 const highWater = 1024 * 1024
-/** A connection that answers no ping within this time, in ms, and has taken all we sent, is dead. */
-const pingEvery = 15_000
+/** In bytes, of one message of a client. */
+const maxMessage = 1024 * 1024
+const socketsOfPrincipal = 1_000
+const initTimeoutMs = 5_000
+/** Less than the 15 s after which the most impatient proxies give up. */
+const pingEveryMs = 12_000
 
 export type WebSockets = {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
@@ -29,77 +36,74 @@ export type WebSocketParts = {
   readonly signIn: SignIn
   readonly watch: Watch
   readonly isOpen: () => boolean
+  readonly allowedOrigins: readonly string[]
   readonly refusal: () => string | null
   readonly activity: Activity
-  /** Of one message, in bytes. */
-  readonly maxMessage: number
   readonly log: Logger
 }
 
-type Extra = {
-  readonly socket: WebSocket
-  readonly request: Request
-  readonly address: string | null
-  identity?: Identity
-  watched?: Disposable
-}
-export type SocketOptions = ServerOptions<Record<string, unknown>, Extra>
-
-/** GraphQL over WebSocket: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md, sub-protocol graphql-transport-ws only. */
-export function createWebSockets({
-  pipeline,
-  signIn,
-  watch,
-  isOpen,
-  refusal,
-  activity,
-  maxMessage,
-  log,
-}: WebSocketParts): WebSockets {
+/** GraphQL over WebSocket, sub-protocol graphql-transport-ws only. */
+export function createWebSockets(parts: WebSocketParts): WebSockets {
+  const { pipeline, watch, isOpen, allowedOrigins, refusal, activity, log } = parts
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: maxMessage,
     handleProtocols: (offered) => handleProtocols(offered),
   })
-  const protocol = makeServer<Record<string, unknown>, Extra>({
-    ...authenticated(signIn, watch, log),
-    ...operations(pipeline, refusal, log),
-  })
-  const heartbeat = setInterval(() => beat(sockets.clients), pingEvery).unref()
+  const { execute, errorsOf } = operations(pipeline, refusal, log)
+  const identify = identifying(parts)
+  const places = principalSockets(socketsOfPrincipal)
+  const beating = heartbeat(sockets, pingEveryMs)
+
+  /** @param held What ends with the socket. */
+  const admission =
+    (upgrade: IncomingMessage, held: DisposableStack, onOver: (why: Over) => void): ConversationParts['admit'] =>
+    async (params) => {
+      const identity = await identify(upgrade, params)
+      // Whoever is gone meanwhile takes no place and is not watched.
+      if (identity === null || held.disposed) return forbidden('Forbidden')
+      if ('code' in identity) return identity
+      const place = places.take(identity.principal)
+      if (place === null) return tooManySockets
+      held.use(place)
+      held.use(watch(identity, onOver))
+      return executeAs(identity)
+    }
+  const executeAs =
+    (identity: Identity): Execute =>
+    (payload) =>
+      execute(payload, identity)
 
   sockets.on('connection', (socket: WebSocket, upgrade: IncomingMessage) => {
-    const extra: Extra = { socket, request: toRequest(upgrade), address: upgrade.socket.remoteAddress ?? null }
-    const closed = protocol.opened(
-      {
-        protocol: socket.protocol,
-        send: (text) => send(socket, text),
-        close: (code, reason) => socket.close(code, reason),
-        onMessage: (handle) =>
-          socket.on('message', (data: RawData) => {
-            const handled = handle(String(data)).catch((error) => {
-              log.error({ err: error }, 'A WebSocket message could not be handled')
-              socket.close(CloseCode.InternalServerError, 'Internal server error')
-            })
-            void activity.track(handled)
-          }),
-      },
-      extra,
-    )
     socket.on('error', (error) => log.debug({ err: error }, 'WebSocket error'))
-    socket.on('close', (code, reason) => {
-      extra.watched?.[Symbol.dispose]()
-      closed(code, String(reason)).catch((error) => log.error({ err: error }, 'A subscription could not be ended'))
+    if (socket.protocol === '') return socket.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable')
+    const held = new DisposableStack()
+    const conversation = converse(
+      { send: (text) => send(socket, text), close: ({ code, reason }) => socket.close(code, reason) },
+      { admit: admission(upgrade, held, (why) => conversation.close(forbidden(why))), errorsOf, initTimeoutMs },
+    )
+    socket.on('message', (data: RawData, isBinary: boolean) => {
+      if (isBinary) return conversation.close({ code: CloseCode.BadRequest, reason: 'Messages are sent as text' })
+      const handled = conversation.receive(String(data)).catch((error) => {
+        log.error({ err: error }, 'A WebSocket message could not be handled')
+        conversation.close(internalError)
+      })
+      void activity.track(handled)
+    })
+    socket.on('close', () => {
+      held.dispose()
+      conversation.end()
     })
   })
 
   return {
     handleUpgrade(upgrade, socket, head) {
-      const refused = refusalOf(upgrade, isOpen(), refusal)
+      const refused = refusalOf(upgrade, { open: isOpen(), allowedOrigins, refusal })
       if (refused !== null) return refuse(socket, refused)
       sockets.handleUpgrade(upgrade, socket, head, (ws) => sockets.emit('connection', ws, upgrade))
     },
     async close(signal) {
-      clearInterval(heartbeat)
+      beating[Symbol.dispose]()
       const gone = [...sockets.clients].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
       for (const socket of sockets.clients) socket.close(1001, 'Going away')
       const terminate = () => {
@@ -114,39 +118,36 @@ export function createWebSockets({
   }
 }
 
-function authenticated(signIn: SignIn, watch: Watch, log: Logger): Pick<SocketOptions, 'onConnect'> {
-  return {
-    async onConnect({ connectionParams, extra }) {
-      const { socket, request, address } = extra
-      const requestId = requestIdOf(request)
-      try {
-        const { authorization = connectionParams?.Authorization, actingFor = null } = connectionParams ?? {}
-        const identity = await signIn({ authorization, request, actingFor, address, requestId })
-        // Whoever is gone meanwhile is not watched any more.
-        if (identity === null || socket.readyState !== WebSocket.OPEN) return false
-        extra.identity = identity
-        extra.watched = watch(identity, (why) => socket.close(CloseCode.Forbidden, why))
-      } catch (error) {
-        if (isUnavailable(error)) {
-          // Clients try again after this, and not after 4500.
-          socket.close(tryAgainLater, 'Who you are cannot be found out now')
-          return false
-        }
-        if (error instanceof CountersignError && error.code === 'BAD_USER_INPUT') {
-          socket.close(CloseCode.BadRequest, error.message)
-          return false
-        }
-        log.error({ err: error, requestId }, 'Authentication failed to answer')
-        socket.close(CloseCode.InternalServerError, 'Internal server error')
-        return false
-      }
-      return true
-    },
-  }
+const forbidden = (reason: string): Closure => ({ code: CloseCode.Forbidden, reason })
+const internalError: Closure = { code: CloseCode.InternalServerError, reason: 'Internal server error' }
+
+/** https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number; clients try again after this, and not after 4429 or 4500. */
+const tryAgainLater = 1013
+const tooManySockets: Closure = {
+  code: tryAgainLater,
+  reason: `More than ${socketsOfPrincipal} WebSockets of yours are open here: close some first`,
 }
 
-/** https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number */
-const tryAgainLater = 1013
+/** Who asks for a socket, by the `authorization` of its connection_init; null when nobody may ask this way. */
+function identifying({ signIn, log }: Pick<WebSocketParts, 'signIn' | 'log'>) {
+  return async (
+    upgrade: IncomingMessage,
+    { authorization, Authorization, actingFor = null }: InitPayload,
+  ): Promise<Identity | Closure | null> => {
+    const request = toRequest(upgrade)
+    const requestId = requestIdOf(request)
+    const address = upgrade.socket.remoteAddress ?? null
+    try {
+      return await signIn({ authorization: authorization ?? Authorization, request, actingFor, address, requestId })
+    } catch (error) {
+      if (isUnavailable(error)) return { code: tryAgainLater, reason: 'Who you are cannot be found out now' }
+      if (error instanceof CountersignError && error.code === 'BAD_USER_INPUT')
+        return { code: CloseCode.BadRequest, reason: error.message }
+      log.error({ err: error, requestId }, 'Authentication failed to answer')
+      return internalError
+    }
+  }
+}
 
 /** Resolves when the client may be sent more: at once, or when it has taken what it was sent. */
 function send(socket: WebSocket, text: string): Promise<void> {
@@ -160,20 +161,4 @@ function send(socket: WebSocket, text: string): Promise<void> {
     })
     if (!full) resolve()
   })
-}
-
-const silent = new WeakSet<WebSocket>()
-
-/** A slow client still has bytes to take and cannot answer in time; a dead one is found by TCP. */
-function beat(clients: Set<WebSocket>): void {
-  for (const socket of clients) {
-    if (socket.bufferedAmount > 0) continue
-    if (silent.has(socket)) {
-      socket.terminate()
-      continue
-    }
-    silent.add(socket)
-    socket.once('pong', () => silent.delete(socket))
-    socket.ping()
-  }
 }

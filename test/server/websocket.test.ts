@@ -2,36 +2,8 @@ import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { agents } from '../support/echo-agents.ts'
+import { openSocket, type RawSocket, rawSocket } from '../support/raw-socket.ts'
 import { testServer } from '../support/test-server.ts'
-
-type Message = { id?: string; type: string; payload?: unknown }
-
-/** A socket that sends what it is told, also what no client would. */
-async function rawSocket(endpoint: string, token = 'admin-1') {
-  const socket = new WebSocket(endpoint.replace('http', 'ws'), 'graphql-transport-ws')
-  const messages: Message[] = []
-  let arrived = () => {}
-  socket.on('message', (data) => {
-    messages.push(JSON.parse(String(data)))
-    arrived()
-  })
-  await once(socket, 'open')
-  const send = (message: Message) => socket.send(JSON.stringify(message))
-  /** The first message not yet taken that this holds for. */
-  const take = async (holds: (message: Message) => boolean): Promise<Message> => {
-    for (;;) {
-      const index = messages.findIndex(holds)
-      const [message] = index < 0 ? [] : messages.splice(index, 1)
-      if (message) return message
-      await new Promise<void>((resolve) => {
-        arrived = resolve
-      })
-    }
-  }
-  send({ type: 'connection_init', payload: { Authorization: `Bearer ${token}` } })
-  await take(({ type }) => type === 'connection_ack')
-  return { socket, send, take, [Symbol.dispose]: () => socket.terminate() }
-}
 
 test('W7 a bad operation on a socket fails alone: everything else on it goes on', async () => {
   await using api = await testServer({ agents })
@@ -87,32 +59,32 @@ test('W7 queries and mutations run over the socket too, each with its own contex
   expect(await api.subscribe('{ agent(name: "echo") { name } }').data()).toEqual({ agent: { name: 'echo' } })
 })
 
-test('a client that does not speak graphql-transport-ws is closed', async () => {
+test('the 1,001st WebSocket of one principal is closed with a reason, until another of theirs is; nobody else’s is', {
+  timeout: 180_000,
+}, async () => {
   await using api = await testServer({ agents })
-  const closed = (protocols: string[]) =>
-    new Promise<number>((resolve) => {
-      const socket = new WebSocket(api.endpoint.replace('http', 'ws'), protocols)
-      // ws itself gives up when the server chose none of its protocols.
-      socket.on('error', () => {})
-      socket.on('close', resolve)
-    })
-  expect(await closed([])).toBe(4406)
-  expect(await closed(['graphql-ws'])).toBe(1006)
-})
-
-test('what is no message closes its socket, and nobody else’s', async () => {
-  await using api = await testServer({ agents })
-  using other = await rawSocket(api.endpoint)
-  const closed = async (send: (socket: WebSocket) => void) => {
-    using raw = await rawSocket(api.endpoint)
-    send(raw.socket)
-    const [code] = await once(raw.socket, 'close')
-    return code
+  using held = new DisposableStack()
+  const open = async (token: string) => held.use(await rawSocket(api.endpoint, token))
+  const all: RawSocket[] = []
+  while (all.length < 1_000) {
+    all.push(...(await Promise.all(Array.from({ length: 100 }, () => open('requester-1')))))
   }
-  expect(await closed((socket) => socket.send('nonsense'))).toBe(4400)
-  expect(await closed((socket) => socket.send('x'.repeat(3 * 1024 * 1024)))).toBe(1009)
-  other.send({ id: '1', type: 'subscribe', payload: { query: '{ __typename }' } })
-  await other.take(({ id, type }) => id === '1' && type === 'complete')
+  const knock = async () => {
+    const raw = held.use(await openSocket(api.endpoint))
+    raw.send({ type: 'connection_init', payload: { authorization: 'Bearer requester-1' } })
+    return Promise.race([raw.closed, raw.take(({ type }) => type === 'connection_ack')])
+  }
+  // 1013: the client may try again, and graphql-ws does.
+  expect(await knock()).toEqual({
+    code: 1013,
+    reason: 'More than 1000 WebSockets of yours are open here: close some first',
+  })
+  await open('requester-2')
+  await open('requester-1@two')
+  all[0]?.socket.close()
+  await all[0]?.closed
+  expect(await knock()).toEqual({ type: 'connection_ack' })
+  expect(await knock()).toMatchObject({ code: 1013 })
 })
 
 test('a WebSocket anywhere but at /graphql is refused', async () => {
