@@ -10,9 +10,9 @@ import { testServer } from '../support/test-server.ts'
 
 const api = await testServer({
   agents,
-  authenticate(token, request) {
+  authenticate(token, request, actingFor) {
     if (token === 'trouble') throw new Error('The directory is down')
-    return testPrincipals(token, request)
+    return testPrincipals(token, request, actingFor)
   },
 })
 afterAll(() => api[Symbol.asyncDispose]())
