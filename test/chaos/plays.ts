@@ -9,10 +9,10 @@ import { writeTooLate } from './stale.ts'
 export const everyPoint =
   (isThorough = false): Play =>
   async ({ site, ledger }) => {
-    const { points, missed, kills } = await killAtEveryPoint(site, ledger, isThorough)
+    const { tried, missed, kills } = await killAtEveryPoint(site, ledger, isThorough)
     // Those where two things happen at once are come to now and then.
-    if (missed.length > points.length / 10) throw new Error(`Nobody came to ${missed.join('; ')}`)
-    return { points: points.length - missed.length, kills }
+    if (missed.length > tried.length / 10) throw new Error(`Nobody came to ${missed.join('; ')}`)
+    return { points: tried.length - missed.length, kills }
   }
 
 export const randomKills =

@@ -55,7 +55,8 @@ export type Host = {
   output(): string
 }
 
-const patienceMs = 120_000
+/** How long somebody tries to get an answer: a busy machine takes its time to start a server. */
+const patienceMs = 300_000
 const serve = join(import.meta.dirname, '../support/serve.ts')
 const agents = join(import.meta.dirname, 'server/agents.ts')
 const preload = join(import.meta.dirname, 'server/preload.ts')
@@ -67,6 +68,7 @@ export function openSite({ database, leaseMs, pick }: { database: string; leaseM
   const hosts: Host[] = []
   const present = new Map<Host, { readonly client: Client; readonly gone: PromiseWithResolvers<never> }>()
   const absent = new Set<Host>()
+  let isOver = false
 
   function spawn({ stops, database: own = database }: HostOptions = {}): Host {
     const reachedPath = join(directory.path, `reached-${hosts.length}`)
@@ -146,7 +148,7 @@ export function openSite({ database, leaseMs, pick }: { database: string; leaseM
 
   async function ask<Result>(question: (api: Client) => Promise<Result>): Promise<Result> {
     let why: unknown = 'No server was up.'
-    for (const until = performance.now() + patienceMs; performance.now() < until; await delay(20)) {
+    for (const until = performance.now() + patienceMs; performance.now() < until && !isOver; await delay(20)) {
       const one = [...present.values()][Math.floor(pick() * present.size)]
       if (!one) continue
       try {
@@ -170,6 +172,7 @@ export function openSite({ database, leaseMs, pick }: { database: string; leaseM
     },
     log: () => hosts.map((host) => host.output()).join('\n'),
     async [Symbol.asyncDispose]() {
+      isOver = true
       await Promise.all(hosts.map((host) => host.kill()))
       directory[Symbol.dispose]()
     },

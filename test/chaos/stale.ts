@@ -13,7 +13,7 @@ export async function writeTooLate(
   store: Store,
   ledger: Ledger,
 ): Promise<{ before: number; after: number }> {
-  const over = AbortSignal.timeout(60_000)
+  const over = AbortSignal.timeout(240_000)
   const sleeper = site.spawn({ stops: [] })
   const life = live(site, ledger, 'late', 'plain')
   life.catch(() => {})
