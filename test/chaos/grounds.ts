@@ -15,7 +15,7 @@ export type Ground = {
 
 export const sqliteGround: Ground = {
   name: 'SQLite',
-  leaseMs: 2_000,
+  leaseMs: 3_000,
   width: 8,
   database() {
     const directory = temporaryDirectory()
