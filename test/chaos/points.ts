@@ -25,7 +25,7 @@ const cuts: readonly Omit<Journey, 'name'>[] = [
   { script: 'two', point: 'decide APPROVED by DECISION after' },
 ]
 /** Whoever stops there holds up everybody: a loop of the worker's, or a server in the middle of a transaction. */
-const holdsUpAll = /claim what is due|renew|name a principal|approvals\.unheard|, before /
+const holdsUpAll = /claim what is due|renew|name a principal|approvals\.(?:unheard|remind)|by DEADLINE|, before /
 /** How many runs are on their way at once: those that have stopped take nobody's time. */
 const widest = 6
 const mostTries = 3
@@ -147,9 +147,13 @@ export async function killAtEveryPoint(site: Site, ledger: Ledger, isThorough: b
 
   await dieAtOnce(['claim what is due, finding some, after', 'name a principal before'])
   await dieAtOnce(['claim what is due before', 'name a principal after'])
+  // In a transaction one waits, and so do the others on the stand-in.
   const within = [...seen.keys()].filter((point) => point.includes(', before '))
   const kinds = Map.groupBy(within, (point) => point.slice(point.indexOf(', before ')))
-  for (const point of isThorough ? within : [...kinds.values()].flatMap(([one]) => one ?? []))
+  const loops = [...seen.keys()].filter(
+    (point) => /by DEADLINE|approvals\.remind/.test(point) && !within.includes(point),
+  )
+  for (const point of [...loops, ...(isThorough ? within : [...kinds.values()].flatMap(([one]) => one ?? []))])
     await dieAt(site.spawn({ stops: [] }), point)
 
   const last = site.spawn()

@@ -66,9 +66,11 @@ function writeOf(method: Method, args: readonly unknown[]): string | null {
     case 'principals.put':
       return 'name a principal'
     default:
-      return null
+      return reads.has(method.split('.')[1] ?? '') ? null : method
   }
 }
+/** Whatever else the port has is a write. */
+const reads = new Set(['get', 'getMany', 'list', 'count', 'history', 'read', 'unheard', 'due'])
 
 function stepOf({ entries, propose, heard, start, signal, cancelPending, release }: Step): string {
   const brings = [
@@ -108,4 +110,4 @@ function runIdIn(value: unknown): RunId | undefined {
   return match ? (`run_${match[1]}` as RunId) : undefined
 }
 
-const isWorkers = () => /\/runs\/(?:drive|worker)\.ts/.test(new Error().stack ?? '')
+const isWorkers = () => /\/runs\/(?:drive|recover|worker)\.ts/.test(new Error().stack ?? '')
