@@ -286,7 +286,8 @@ export class Simulation {
     const tool = { schemaDigest: 'digest', idempotent: index % 3 === 1, reconcile: index % 3 === 2 ? () => null : null }
     const way = recoveryOf(call, tool, this.#fence)
     if (way === 'ask') return this.#ask(call)
-    this.again.push(callId)
+    // By what the tool is, not by what the rules made of it.
+    if (way === 'repeat' ? tool.idempotent : tool.reconcile) this.again.push(callId)
     this.#draft(interrupted(callId, way === 'look-up'))
   }
 
