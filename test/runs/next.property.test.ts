@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isForApprover, isOpen, presentCalls } from '../../src/runs/fold.ts'
+import { isForApprover, isOpen, isSettled, presentCalls } from '../../src/runs/fold.ts'
 import { type Asked, Simulation } from './simulation.ts'
 
 const kind = fc.constantFrom('valid', 'plain', 'required', 'invalid')
@@ -128,3 +128,45 @@ test('a process that dies loses what it had only drafted, and a call it had begu
     { numRuns: 300 },
   )
 })
+
+const deaths = fc.array(fc.nat(12), { minLength: 1, maxLength: 12, size: 'max' })
+
+/** Whatever became of the run, nothing that was decided is forgotten. */
+function expectHeard({ state, approvals }: Simulation) {
+  if (state.status !== 'COMPLETED') return
+  const calls = state.turns.flatMap((turn) => turn.calls)
+  for (const { callId, kind, status } of approvals.values()) {
+    const call = calls.find(({ proposed }) => proposed.callId === callId)
+    if (kind !== 'RECONCILIATION') expect(call?.decision?.verdict).toBe(status)
+    else if (call?.doubt) expect(call.doubt.decision).not.toBeNull()
+  }
+  expect(calls.every(isSettled)).toBe(true)
+}
+
+test('processes that die in the middle of any step, of recovery too, leave a run that ends, with no call made twice unasked and no decision lost', () => {
+  const seen = new Set<string>()
+  fc.assert(
+    fc.property(everything, deaths, fc.boolean(), ([of, events], deaths, kindly) => {
+      const run = play(of)
+      run.letDie(...deaths)
+      for (const happens of events) happens(run)
+      for (let rounds = 0; run.settle() !== 'ended' || run.state.error?.code === 'MODEL_ERROR'; rounds++) {
+        expect(rounds, 'rounds of decisions').toBeLessThan(60)
+        for (const _ of run.approvals) run.decide(0, kindly ? 'APPROVED' : 'REJECTED')
+        run.settle()
+        run.continue(() => (kindly ? 'approve' : 'reject'))
+      }
+      const times = (ids: readonly string[], id: string) => ids.filter((one) => one === id).length
+      for (const id of run.made) expect(times(run.made, id)).toBeLessThanOrEqual(1 + times(run.again, id))
+      expect([...run.approvals.values()].map(({ status }) => status)).not.toContain('PENDING')
+      expectHeard(run)
+      for (const { callId, kind } of run.approvals.values())
+        if (kind === 'RECONCILIATION') seen.add(times(run.made, callId) > 1 ? 'twice' : 'asked')
+      if (run.state.turns.some(({ calls }) => calls.some(({ interruptions }) => interruptions > 1)))
+        seen.add('cut off twice')
+      seen.add(run.state.status)
+    }),
+    { numRuns: 2_000 },
+  )
+  expect([...seen].sort()).toEqual(['CANCELLED', 'COMPLETED', 'asked', 'cut off twice', 'twice'])
+}, 120_000)

@@ -64,6 +64,9 @@ const nothingSaid = {
   fingerprint: null,
 }
 
+/** The process is gone, in the middle of what it did. */
+class Died extends Error {}
+
 export class Simulation {
   readonly journal: Entry[] = entriesOf(started)
   readonly approvals = new Map<ApprovalId, ApprovalRecord>()
@@ -72,6 +75,9 @@ export class Simulation {
   readonly again: CallId[] = []
   #holder: Holder | null = null
   #signals = 0
+  /** How often the run was taken. */
+  #fence = 0
+  #deaths: readonly number[] = []
   #now = 10_000
   #cancel: CancelRequest | null = null
   readonly #asked: readonly Asked[]
@@ -93,6 +99,28 @@ export class Simulation {
 
   crash() {
     this.#holder = null
+  }
+
+  /** Processes die in the middle of a step, each when this many moments have passed: before and after all that they write, and before and after they enter a tool. */
+  letDie(...moments: readonly number[]) {
+    this.#deaths = moments
+  }
+
+  #moment() {
+    const [left, ...others] = this.#deaths
+    if (left === undefined) return
+    this.#deaths = left === 0 ? others : [left - 1, ...others]
+    if (left === 0) throw new Died()
+  }
+
+  #mortal<Result>(does: () => Result, gone: Result): Result {
+    try {
+      return does()
+    } catch (error) {
+      if (!(error instanceof Died)) throw error
+      this.crash()
+      return gone
+    }
   }
 
   pass(ms: number) {
@@ -117,6 +145,10 @@ export class Simulation {
   /** The requester continues, and answers some of what waits for them. */
   continue(answer: (call: Call) => 'approve' | 'reject' | null) {
     if (this.#holder || this.state.status === 'RUNNING') return
+    this.#mortal(() => this.#answer(answer), undefined)
+  }
+
+  #answer(answer: (call: Call) => 'approve' | 'reject' | null) {
     const holder = this.#claim()
     const decisions = presentCalls(holder.state).flatMap((call) => {
       const said = isOpen(call) && !isForApprover(call) ? answer(call) : null
@@ -171,6 +203,10 @@ export class Simulation {
 
   /** One step of the run, if it is not waiting for anything. Says whether there was something to do. */
   work(): boolean {
+    return this.#mortal(() => this.#step(), true)
+  }
+
+  #step(): boolean {
     const holder = this.#holder ?? this.#claim()
     if (holder.look || this.#signals !== holder.signals) this.#look(holder)
     const { state, running, seen, cancel } = holder
@@ -205,7 +241,10 @@ export class Simulation {
       case 'abort-calls':
         return false
       case 'expire':
-        for (const record of step.approvals) this.#resolve(record, 'EXPIRED')
+        for (const record of step.approvals) {
+          this.#resolve(record, 'EXPIRED')
+          this.#moment()
+        }
         return true
       case 'hear':
         this.#draft(decided(...step.decisions))
@@ -245,9 +284,10 @@ export class Simulation {
     const { callId } = call.proposed
     const index = Number(callId.split('_').at(-1))
     const tool = { schemaDigest: 'digest', idempotent: index % 3 === 1, reconcile: index % 3 === 2 ? () => null : null }
-    const way = recoveryOf(call, tool, 2)
+    const way = recoveryOf(call, tool, this.#fence)
     if (way === 'ask') return this.#ask(call)
-    this.again.push(callId)
+    // By what the tool is, not by what the rules made of it.
+    if (way === 'repeat' ? tool.idempotent : tool.reconcile) this.again.push(callId)
     this.#draft(interrupted(callId, way === 'look-up'))
   }
 
@@ -281,8 +321,10 @@ export class Simulation {
       if (proposed.gate) expect(decision, 'a gated call has its own word').toMatchObject({ verdict: 'APPROVED' })
       if (proposed.approvalId) expect(this.approvals.get(proposed.approvalId)?.status).toBe('APPROVED')
       else if (proposed.gate) expect(this.#answeredFor(proposed.callId)).toBe(true)
+      this.#moment()
       this.made.push(proposed.callId)
       running.add(proposed.callId)
+      this.#moment()
     }
     return true
   }
@@ -295,6 +337,7 @@ export class Simulation {
     )
 
   #claim(): Holder {
+    this.#fence += 1
     const holder = { state: this.state, drafts: [], running: new Set<never>(), seen: new Map(), cancel: null }
     this.#holder = { ...holder, signals: this.#signals, look: true }
     this.#look(this.#holder)
@@ -317,13 +360,14 @@ export class Simulation {
   #draft(body: EntryBody, { propose = [] as readonly ApprovalRecord[], cancels = false } = {}) {
     const holder = this.#holder
     if (!holder) throw new Error('Nobody holds the lease.')
-    const entry = entryAfter(holder.state, { id: runId, fence: 1 }, this.#now, body)
+    const entry = entryAfter(holder.state, { id: runId, fence: this.#fence }, this.#now, body)
     holder.state = foldAll([entry], holder.state)
     holder.drafts.push({ entry, propose, cancels })
   }
 
   #flush() {
     const drafts = this.#holder?.drafts.splice(0) ?? []
+    if (drafts.length > 0) this.#moment()
     for (const { entry, propose, cancels } of drafts) {
       const { status, error } = this.state
       const continued = entry.type === 'resumed' && error?.code === 'MODEL_ERROR'
@@ -335,6 +379,7 @@ export class Simulation {
     }
     if (drafts.length > 0) expect(this.#holder?.state, 'fold in one go is fold step by step').toEqual(this.state)
     expect(drafts.every(({ entry }) => writeEntry(entry).seq === entry.seq)).toBe(true)
+    if (drafts.length > 0) this.#moment()
   }
 
   #resolve(record: ApprovalRecord, status: 'APPROVED' | 'REJECTED' | 'EXPIRED' | 'CANCELLED') {
