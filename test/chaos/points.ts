@@ -25,7 +25,7 @@ const cuts: readonly Omit<Journey, 'name'>[] = [
   { script: 'two', point: 'decide APPROVED by DECISION after' },
 ]
 /** Whoever stops there holds up everybody: a loop of the worker's, or a server in the middle of a transaction. */
-const holdsUpAll = /claim what is due|renew|name a principal|approvals\.(?:unheard|remind)|by DEADLINE|, before /
+const holdsUpAll = /claim what is due|renew|name a principal|approvals\.(?:unheard|due|remind)|by DEADLINE|, before /
 /** How many runs are on their way at once: those that have stopped take nobody's time. */
 const widest = 6
 const mostTries = 3

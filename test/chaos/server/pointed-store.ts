@@ -34,7 +34,7 @@ export function pointedStore(store: Store): Store {
     const { id, what } = told(method, write ?? `${read}`, args, answer)
     const after = place(id, what)
     // Sweeps find nothing again and again.
-    const isIdle = method === 'approvals.unheard' && id === undefined
+    const isIdle = (method === 'approvals.unheard' || method === 'approvals.due') && id === undefined
     if (!isIdle) await pass(`${after.point} after`, after.run)
     return answer
   }
@@ -94,7 +94,7 @@ function told(
 ): { id: RunId | undefined; what: string } {
   const id = runIdIn(args[0])
   if (method === 'runs.claimOrSignal' && answer === null) return { id, what: 'claim that signals' }
-  const isSweep = method === 'runs.claimDue' || method === 'approvals.unheard'
+  const isSweep = method === 'runs.claimDue' || method === 'approvals.unheard' || method === 'approvals.due'
   const [found] = isSweep ? [answer].flat() : []
   return found ? { id: runIdIn(found), what: `${what}, finding some,` } : { id, what }
 }
