@@ -66,7 +66,9 @@ function readNeedsApproval(value: unknown): Asked | null {
 
 function readApproval(tool: AnyToolDefinition, asked: boolean) {
   const given = tool.approval
-  const { type: stated, ...settings } = typeof given === 'object' && given !== null ? given : { type: given }
+  const { type: named, ...settings } = typeof given === 'object' && given !== null ? given : { type: given }
+  // Only what an approver decides has a deadline.
+  const stated = named ?? (settings.expiresIn === undefined ? named : 'required')
   if (tool.logApproval !== undefined && typeof tool.logApproval !== 'boolean')
     throw invalid('logApproval is true or false')
   // An approval that is given without its type must not become none.

@@ -8,7 +8,8 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 /** A required approval with a deadline; an audit has none. */
 export type ApprovalSettings = {
-  type: ApprovalSetting
+  /** May be left out where there is a deadline. */
+  type?: ApprovalSetting
   /** Counted from the proposal. An approval that nobody decided in time is EXPIRED, and its call does not run. */
   expiresIn?: Duration
   /** What becomes of the run then. `'expire'`, the default: the model is told, and goes on. `'cancel-run'`: the run is cancelled. */

@@ -36,10 +36,12 @@ function refused(given: object, says: RegExp) {
 
 test("D1 approval: 'required' without a pause means confirmation", () => {
   expect(read({ ...base, approval: 'required' }).gate).toEqual(confirmed)
-  expect(read({ ...base, approval: { type: 'required', expiresIn: '24h' } }).gate).toEqual({
-    ...confirmed,
-    deadline: { expiresInMs: 86_400_000, onExpiry: 'EXPIRE', remindBeforeMs: [] },
-  })
+  // Also by its deadline alone: no more than a required one has one.
+  for (const approval of [{ type: 'required', expiresIn: '24h' }, { expiresIn: '24h' }])
+    expect(read({ ...base, approval }).gate).toEqual({
+      ...confirmed,
+      deadline: { expiresInMs: 86_400_000, onExpiry: 'EXPIRE', remindBeforeMs: [] },
+    })
 })
 
 test('a deadline may have reminders, each once and the earliest first, and an end', () => {
@@ -70,7 +72,7 @@ describe('D4 a wrong tool is refused', () => {
     ['approval: false', { approval: false }, /unknown/],
     ['an empty approval', { approval: '' }, /unknown/],
     ['an unknown type of approval', { approval: { type: 'admin' } }, /approval: 'admin' is unknown/],
-    ['an approval without its type', { approval: { expiresIn: '24h' } }, /approval/],
+    ['an approval without its type', { approval: { onExpiry: 'cancel-run' } }, /approval needs its type/],
     ['an approval of nothing', { approval: {} }, /approval/],
     ['an approval that is a list', { approval: ['required'] }, /approval/],
     ['an approval of null', { approval: null }, /approval/],

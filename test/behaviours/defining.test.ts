@@ -49,7 +49,6 @@ describe('D4 a tool is refused when its agent is defined, with both their names,
     'an approval that is true': { inputSchema, execute, approval: true },
     'an approval that is null': { inputSchema, execute, approval: null },
     'an approval object of an unknown type': { inputSchema, execute, approval: { type: 'optional' } },
-    'an approval object without a type': { inputSchema, execute, approval: { expiresIn: '24h' } },
     'an approval object that is empty': { inputSchema, execute, approval: {} },
     'a misspelt approval': { inputSchema, execute, aproval: 'required' },
     'execute on an external-execution tool': { inputSchema, execute, pause: 'external-execution' },
@@ -97,7 +96,7 @@ describe('D4 a tool is refused when its agent is defined, with both their names,
   })
 
   test('nothing, when it is right', () => {
-    expect(() => define({ inputSchema, execute, approval: { type: 'required', expiresIn: '24h' } })).not.toThrow()
+    expect(() => define({ inputSchema, execute, approval: { expiresIn: '24h' } })).not.toThrow()
     expect(() => define({ inputSchema, execute, needsApproval: false })).not.toThrow()
     expect(() =>
       define({ inputSchema: z.object({ at: z.iso.datetime(), n: z.coerce.number() }), execute }),

@@ -29,6 +29,8 @@ const holdsUpAll = /claim what is due|renew|name a principal|approvals\.(?:unhea
 /** How many runs are on their way at once: those that have stopped take nobody's time. */
 const widest = 6
 const mostTries = 3
+/** How many have stopped when the process is killed: their leases are renewed until then, which a slow database has to bear. */
+const mostStopped = 30
 
 /**
  * Learns the points by watching a server that nothing happens to, and one that takes over from it. Then each run goes to a point of its own and
@@ -115,15 +117,13 @@ export async function killAtEveryPoint(site: Site, ledger: Ledger, isThorough: b
   await sendAll(first, cut)
   await die(first)
 
-  const second = site.spawn({ stops: [] })
   // A run that an agent asked for goes much the same way.
   const isTried = (point: string) =>
     !holdsUpAll.test(point) && (isThorough || !point.startsWith('inner: ') || !seen.has(point.slice('inner: '.length)))
   const ordinary = [...seen].filter(([point]) => isTried(point))
-  await sendAll(
-    second,
-    ordinary.map(([point, { script }], index) => ({ name: `direct-${index}`, script, point })),
-  )
+  const direct = ordinary.map(([point, { script }], index) => ({ name: `direct-${index}`, script, point }))
+
+  const second = site.spawn({ stops: [] })
   await Promise.all(cut.map(({ name }) => lives.get(name)))
   const later = learn(second, new Map(cut.map(({ name, script, point }) => [name, { script, cut: point }])))
   const afterwards = later
@@ -144,6 +144,12 @@ export async function killAtEveryPoint(site: Site, ledger: Ledger, isThorough: b
   })
   await Promise.all(arrivals)
   await dieAt(third, 'renew after')
+
+  while (direct.length > 0) {
+    const host = site.spawn({ stops: [] })
+    await sendAll(host, direct.splice(0, mostStopped))
+    await die(host)
+  }
 
   await dieAtOnce(['claim what is due, finding some, after', 'name a principal before'])
   await dieAtOnce(['claim what is due before', 'name a principal after'])
