@@ -10,6 +10,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // What is waited for comes, on a busy machine by and by.
+    expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     execArgv: ['--experimental-eventsource'],
     // Most of a test is waiting: for a database, a process, a lease.
