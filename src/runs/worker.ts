@@ -44,6 +44,8 @@ const longestSweep = 1_000
 /** How long an operation waits for a run that is just being let go. */
 const longestTake = 10_000
 const largestBatch = 16
+/** By whose runs it is judged who had more than their share. */
+const rememberedRuns = 64
 /** Above the limit, for runs that are woken: a cancel or a decision must not wait for models that hang. */
 const extraForWoken = 8
 /** A decision this old that its run has not heard of has lost its signal. */
@@ -55,6 +57,8 @@ export function createWorker(engine: WorkerEngine): Worker {
   const active = new Map<RunId, Drive | Promise<unknown>>()
   /** Those that are being claimed, and of which news came meanwhile. */
   const stirred = new Set<RunId>()
+  /** The tenants of the runs that were begun here last. */
+  const served: string[] = []
   let reserved = 0
   let backlog = false
   const stopping = new AbortController()
@@ -138,6 +142,8 @@ export function createWorker(engine: WorkerEngine): Worker {
       return
     }
     if (former && 'poke' in former) former.lose()
+    served.push(lease.run.tenant)
+    if (served.length > rememberedRuns) served.shift()
     const driving = drive({ ...engine, worker }, lease, {
       look,
       fresh,
@@ -168,7 +174,7 @@ export function createWorker(engine: WorkerEngine): Worker {
     const lease = newLease(store, owner, settings.leaseMs)
     // A process that slept or was cut off renews what it still holds before it takes what looks abandoned.
     await Promise.all(drives().map((driving) => driving.isHeld() || driving.renew()))
-    const claimed = await store.runs.claimDue([...engine.agents.keys()], limit, lease)
+    const claimed = await claimFairly(limit, lease)
     backlog ||= claimed.length === limit
     for (const run of claimed) {
       // Its fence is raised, so whoever works on it here has lost it.
@@ -178,6 +184,20 @@ export function createWorker(engine: WorkerEngine): Worker {
       active.set(run.id, claim)
       inBackground(begin(run, heldSince, claim), 'taking a run over')
     }
+  }
+
+  /** The longest due first, but before all others those of tenants that had less than their share lately: none waits behind another's thousands. */
+  async function claimFairly(limit: number, lease: NewLease): Promise<RunRecord[]> {
+    const agentNames = [...engine.agents.keys()]
+    const times = Map.groupBy(served, (tenant) => tenant)
+    // With one that had none.
+    const share = served.length / (times.size + 1)
+    const sated = [...times].filter(([, had]) => had.length >= share).map(([tenant]) => tenant)
+    const first = sated.length > 0 ? await store.runs.claimDue(agentNames, limit, lease, sated) : []
+    if (first.length === limit) return first
+    const rest = store.runs.claimDue(agentNames, limit - first.length, lease)
+    // What was claimed is worked on, whatever becomes of the others.
+    return [...first, ...(await (first.length > 0 ? rest.catch(() => []) : rest))]
   }
 
   async function sweepUnheard(before: number) {

@@ -58,8 +58,13 @@ export interface RunStore {
    * is given. When somebody else holds it, the run is signalled instead (signals + 1, due = now) and null is given. Null for an unknown id too.
    */
   claimOrSignal(id: RunId, lease: NewLease): Promise<RunRecord | null>
-  /** Takes up to `limit` leases of runs of these agents that are due or whose lease is over, the longest due first. */
-  claimDue(agentNames: readonly string[], limit: number, lease: NewLease): Promise<RunRecord[]>
+  /** Takes up to `limit` leases of runs of these agents that are due or whose lease is over, the longest due first; none of the tenants in `without`. */
+  claimDue(
+    agentNames: readonly string[],
+    limit: number,
+    lease: NewLease,
+    without?: readonly string[],
+  ): Promise<RunRecord[]>
   /** Sets the lease's end and gives the record as it stands; null when the fence has been raised since. */
   renew(id: RunId, fence: number, until: number): Promise<RunRecord | null>
   /** signals + 1 and due = now, whatever the status; sets `cancelRequested` if given and none stands yet and the run is not over. Null for an unknown id. */

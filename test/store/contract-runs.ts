@@ -102,6 +102,17 @@ export function runContract(makeStore: MakeStore): void {
     expect(await store.runs.claimDue([], 10, lease(1_000))).toEqual([])
   })
 
+  test('what is due of some tenants can be left for later', async () => {
+    await using store = await makeStore()
+    const theirs = await started(store, { due: 700, tenant: 'other' })
+    const ours = await started(store, { due: 800 })
+    const last = await started(store, { due: 900, tenant: 'third' })
+    const without = ['other', 'third', "'; --"]
+    expect(await store.runs.claimDue(['support'], 10, lease(1_000), without)).toMatchObject([{ id: ours.id }])
+    expect(await store.runs.claimDue(['support'], 10, lease(1_000), ['other'])).toMatchObject([{ id: last.id }])
+    expect(await store.runs.claimDue(['support'], 10, lease(1_000), [])).toMatchObject([{ id: theirs.id }])
+  })
+
   test('no run is taken twice by two that look for work at once', async () => {
     await using store = await makeStore()
     await Promise.all(Array.from({ length: 10 }, () => started(store)))

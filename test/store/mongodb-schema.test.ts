@@ -99,7 +99,7 @@ describe.skipIf(mongodbIsOff())('the collections', () => {
     // As an older program may have made them.
     const validator = { $jsonSchema: { bsonType: 'object', required: ['tenant'] } }
     await db.command({ collMod: 'runs', validator, validationLevel: 'strict' })
-    await db.collection('runs').dropIndex('runs_wake')
+    await db.collection('runs').dropIndex('runs_wake_tenant')
     const { runs } = collectionsOf(db, '')
     const old = fromRun(aRun(), null)
     await runs.insertOne({ ...old, wake: 'soon' as never })

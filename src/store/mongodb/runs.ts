@@ -17,6 +17,7 @@ import {
   v,
 } from './documents.ts'
 import { codeOf, duplicateKey, timeExceeded } from './errors.ts'
+import { wakeIndex } from './indexes.ts'
 import { endLeftOpen, endSession, nameOf } from './lease-sessions.ts'
 import { readPage } from './lists.ts'
 import type { Mongo } from './mongo.ts'
@@ -136,15 +137,20 @@ export async function claimDue(
   agentNames: readonly string[],
   limit: number,
   lease: NewLease,
+  without: readonly string[],
 ): Promise<RunRecord[]> {
   const { client, collections } = mongo
   const { runs } = collections
   const now = toDate(lease.now)
+  const others = without.length > 0 ? { tenant: { $nin: without } } : {}
   // Agent by agent, so that work which nobody here serves is not waded through.
   const ready = await Promise.all(
     [...new Set(agentNames)].map((agentName) =>
       runs
-        .find({ agentName: { $eq: agentName }, wake: { $gte: everyTime, $lte: now }, v }, { sort: { wake: 1 }, limit })
+        .find(
+          { agentName: { $eq: agentName }, wake: { $gte: everyTime, $lte: now }, ...others, v },
+          { sort: { wake: 1 }, limit, hint: wakeIndex },
+        )
         .project<Pick<RunDocument, '_id' | 'wake' | 'lease'> & { wake: Date }>({ wake: 1, lease: 1 })
         .toArray(),
     ),

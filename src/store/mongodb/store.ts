@@ -90,7 +90,8 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
           return createRun(mongo, run, started)
         }),
       claimOrSignal: (id, lease) => write(() => claimOrSignal(mongo, id, lease)),
-      claimDue: (agentNames, limit, lease) => ask(() => claimDue(mongo, agentNames, limit, lease)),
+      claimDue: (agentNames, limit, lease, without = []) =>
+        ask(() => claimDue(mongo, agentNames, limit, lease, without)),
       renew: (id, fence, until) => ask(() => renewLease(collections, id, fence, until)),
       signal: (id, cancel) => write(() => signalRun(collections, id, now(), cancel ?? null, announce)),
       step: (step) =>

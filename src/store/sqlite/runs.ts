@@ -51,17 +51,18 @@ export function claimDue(
   agentNames: readonly string[],
   limit: number,
   lease: NewLease,
+  without: readonly string[],
 ): Work<RunRecord[]> {
   // One row that cannot be read must not keep all others waiting: it is looked at again in an hour.
   const skip = (id: string) => {
     sql.run(`UPDATE ${prefix}runs SET wake = ? WHERE id = ?`, lease.now + 3_600_000, id)
     return []
   }
-  const ready = `SELECT id, wake FROM ${prefix}runs INDEXED BY ${prefix}runs_wake WHERE agent_name = ? AND wake <= ? ORDER BY wake, id LIMIT ?`
+  const ready = `SELECT id, wake FROM ${prefix}runs INDEXED BY ${prefix}runs_wake WHERE agent_name = ? AND wake <= ? AND tenant NOT IN (SELECT value FROM json_each(?)) ORDER BY wake, id LIMIT ?`
   return () =>
     [...new Set(agentNames)]
       // Agent by agent, so that work which nobody here serves is not waded through.
-      .flatMap((name) => sql.rows(ready, name, lease.now, limit))
+      .flatMap((name) => sql.rows(ready, name, lease.now, JSON.stringify(without), limit))
       .sort((a, b) => Number(a[1]) - Number(b[1]))
       .slice(0, limit)
       .flatMap(([id]) => readable(() => runs.get(String(id))) ?? skip(String(id)))

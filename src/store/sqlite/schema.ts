@@ -89,10 +89,9 @@ const definitions = (prefix: string) => `
   CREATE TABLE ${prefix}approvals (${columnsOf(approvalColumns)});
   CREATE TABLE ${prefix}sessions (tenant TEXT, id TEXT, owner TEXT NOT NULL, PRIMARY KEY (tenant, id)) WITHOUT ROWID;
   CREATE TABLE ${prefix}principals (tenant TEXT, id TEXT, name TEXT, PRIMARY KEY (tenant, id)) WITHOUT ROWID;
-  ${listIndexes(prefix)
+  ${changingIndexes(prefix)
     .map(({ definition }) => `${definition};`)
     .join('\n')}
-  CREATE INDEX ${prefix}runs_wake ON ${prefix}runs (agent_name, wake, id) WHERE wake IS NOT NULL;
   CREATE INDEX ${prefix}approvals_unheard ON ${prefix}approvals (updated_at, run_id) WHERE unheard = 1;
   ${dueIndex(prefix)}
 `
@@ -124,10 +123,18 @@ function addColumns<Rec>(connection: DatabaseSync, table: string, columns: reado
   })
 }
 
-const listIndexes = (prefix: string) => [
+/** Those that may have another definition in an older database. */
+const changingIndexes = (prefix: string) => [
   ...runIndexes.indexes.map((index) => listIndex(prefix, 'runs', index)),
   ...approvalIndexes.indexes.map((index) => listIndex(prefix, 'approvals', index)),
+  wakeIndex(prefix),
 ]
+
+/** With the tenant, so that the rows of those that are passed over are not read. */
+const wakeIndex = (prefix: string) => ({
+  name: `${prefix}runs_wake`,
+  definition: `CREATE INDEX ${prefix}runs_wake ON ${prefix}runs (agent_name, wake, id, tenant) WHERE wake IS NOT NULL`,
+})
 
 function listIndex(prefix: string, table: string, { name, equal, sort }: ListIndex) {
   const columns = [...equal.map(columnOf), columnOf(sort), 'id'].join(', ')
@@ -137,7 +144,7 @@ function listIndex(prefix: string, table: string, { name, equal, sort }: ListInd
 /** A list is served by the index of its name, as this program defines it; another version may have defined it otherwise. */
 function refreshIndexes(connection: DatabaseSync, prefix: string): void {
   const present = connection.prepare(`SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?`)
-  for (const { name, definition } of listIndexes(prefix)) {
+  for (const { name, definition } of changingIndexes(prefix)) {
     if (present.get(name)?.sql !== definition) connection.exec(`DROP INDEX IF EXISTS ${name}; ${definition};`)
   }
 }

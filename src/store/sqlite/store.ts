@@ -80,7 +80,7 @@ export function sqliteStore(database: Database, prefix: string, clock: () => num
         return write(createRun(tables, run, started))
       },
       claimOrSignal: (id, lease) => write(claimOrSignal(tables, id, lease)),
-      claimDue: (agentNames, limit, lease) => write(claimDue(tables, agentNames, limit, lease)),
+      claimDue: (agentNames, limit, lease, without = []) => write(claimDue(tables, agentNames, limit, lease, without)),
       renew: (id, fence, until) => write(renewLease(tables, id, fence, until)),
       signal: (id, cancel) => write(signalRun(tables, id, clock(), cancel)),
       async step(step) {
