@@ -176,7 +176,11 @@ forEachStore(({ database }) => {
     test('S1 twenty runs at once: each call was made once, and every run says what became of it', async () => {
       await using s = await scene()
       await using first = await s.spawn()
-      const runs = await Promise.all(Array.from({ length: 20 }, () => start(first, { agentName: 'pauses' })))
+      const pause = async () => {
+        const { id } = await start(first, { agentName: 'pauses', waitMs: 0 })
+        return until(first, id, 'RunPaused')
+      }
+      const runs = await Promise.all(Array.from({ length: 20 }, pause))
       const decisions = runs.map((run) => resolve(first, approvalsOf(run)[0].id).catch(() => null))
       await Promise.race(decisions)
       await first.kill('SIGKILL')

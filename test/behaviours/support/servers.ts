@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ConnectionString } from 'mongodb-connection-string-url'
 import type { CallId } from '../../../src/ids.ts'
 import { mongoDatabase } from '../../support/mongodb-database.ts'
 import { type SpawnedServer, spawnServer } from '../../support/spawn-server.ts'
@@ -28,7 +29,9 @@ export type Servers = AsyncDisposable & {
 
 export async function sharedDatabase(env: Record<string, string> = {}): Promise<Servers> {
   await using opening = new AsyncDisposableStack()
-  const { url } = opening.use(mongoDatabase())
+  const url = new ConnectionString(opening.use(mongoDatabase()).url)
+  // A thousand requests at once wait for a connection for as long as this machine needs.
+  url.searchParams.set('waitQueueTimeoutMS', '60000')
   const gate = opening.use(await openGate())
   const path = join(opening.use(temporaryDirectory()).path, 'effects')
   writeFileSync(path, '')
@@ -39,7 +42,7 @@ export async function sharedDatabase(env: Record<string, string> = {}): Promise<
       await spawnServer({
         agents,
         authenticated: true,
-        database: url,
+        database: url.toString(),
         env: { EFFECTS: path, GATE: gate.url, ...env, ...more },
       }),
     )
