@@ -76,8 +76,11 @@ const hostile: readonly (readonly [string, (real: string) => Anything])[] = [
   ],
 ]
 
+const aLook = { action: 'REVEALED', at: 1, by: 'prn_x' as never, note: null } as const
+
 const nothing = (outcome: Anything) =>
   outcome === null ||
+  outcome === false ||
   outcome === 0 ||
   outcome?.length === 0 ||
   outcome?.edges?.length === 0 ||
@@ -194,6 +197,8 @@ describe.skipIf(mongodbIsOff())('is never obeyed:', () => {
         'remind due': () =>
           store.approvals.remind({ id: approvalId as never, tenant: 'default', due: make('1') }, { due: 2, at: 1 }),
         'remind tenant': () => store.approvals.remind({ id: approval, tenant, due: 1 }, { due: 2, at: 1 }),
+        note: () => store.approvals.note(approval, 'default', {}, aLook),
+        'note tenant': () => store.approvals.note(approvalId as never, tenant, {}, aLook),
         fingerprint: () =>
           store.approvals.decide(approvalId as never, 'default', { fingerprint: make('f') }, aResolution()),
         revision: () => store.approvals.decide(approvalId as never, 'default', { revision: make('1') }, aResolution()),
