@@ -51,25 +51,27 @@ forEachStore(({ database, open }) => {
     return {
       gate,
       spawn: () => spawnServer(options),
-      /** The run and its journal, as the server left them. */
-      async left(id: RunId) {
+      /** How the server left these runs: whether somebody has them, and their last entry. */
+      async left(...ids: RunId[]) {
         await using store = await open(db.url)
-        const entries = await store.journal.read(id, 0, 100)
-        return { run: await store.runs.get(id), types: entries.map((entry) => readEntry(entry).type) }
+        return await Promise.all(
+          ids.map(async (id) => {
+            const [run, entries] = [await store.runs.get(id), await store.journal.read(id, 0, 100)]
+            return { isHeld: run?.lease !== null, last: entries.map((entry) => readEntry(entry).type).at(-1) }
+          }),
+        )
       },
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     }
   }
 
-  test.each([
-    ['what it gives is on record, and nothing is left to recover', true],
-    ['it ignores everything: it is left behind, and asked about afterwards', false],
-  ])('W8 SIGTERM with 100 WebSockets, 100 SSE streams and a tool that runs: %s', async (_, ends) => {
+  test('W8 SIGTERM with 100 WebSockets, 100 SSE streams, a tool that ends in time and one that ignores everything: all are told, exit 0 within the grace period, what was given is on record and the rest is asked about', async () => {
     await using s = await scene()
     await using server = await s.spawn()
-    const { id } = await start(server, { agentName: 'looks', waitMs: 0 })
-    await s.gate.arrival('look')
-    const { sse, subscribe } = await watchers(server, id)
+    const ending = await start(server, { agentName: 'looks', waitMs: 0 })
+    const endless = await start(server, { agentName: 'looks-beside', waitMs: 0 })
+    await Promise.all([s.gate.arrival('look'), s.gate.arrival('beside')])
+    const { sse, subscribe } = await watchers(server, ending.id)
 
     const began = performance.now()
     const exited = server.kill('SIGTERM')
@@ -79,19 +81,18 @@ forEachStore(({ database, open }) => {
     expect(await server.graphql('{ __typename }')).toMatchObject({ errors: [{ extensions: { code: 'UNAVAILABLE' } }] })
     await expect(server.subscribe(pending).data()).rejects.toMatchObject({ message: 'Unexpected server response: 503' })
     expect(server.process.exitCode).toBeNull()
-    if (ends) s.gate.open()
+    s.gate.open('look')
     expect(await exited).toEqual({ code: 0, signal: null })
     expect(performance.now() - began).toBeLessThan(graceMs)
 
-    const { run, types } = await s.left(id)
-    expect([types.at(-1), run]).toEqual([
-      ends ? 'call-finished' : 'call-started',
-      expect.objectContaining({ status: 'RUNNING', lease: ends ? null : expect.anything() }),
+    expect(await s.left(ending.id, endless.id)).toEqual([
+      { isHeld: false, last: 'call-finished' },
+      { isHeld: true, last: 'call-started' },
     ])
     await using next = await s.spawn()
-    if (ends) {
-      expect(callsOf(await finished(next, id))).toMatchObject([{ status: 'SUCCEEDED', result: { done: 'look' } }])
-      expect(typesOf(await eventsOf(next, id))).not.toContain('ToolCallInterrupted')
-    } else expect(doubtsOf(await finishedOrInDoubt(next, id))).toMatchObject([{ toolCall: { status: 'UNKNOWN' } }])
+    expect(callsOf(await finished(next, ending.id))).toMatchObject([{ status: 'SUCCEEDED', result: { done: 'look' } }])
+    expect(typesOf(await eventsOf(next, ending.id))).not.toContain('ToolCallInterrupted')
+    const doubts = doubtsOf(await finishedOrInDoubt(next, endless.id))
+    expect(doubts).toMatchObject([{ toolCall: { status: 'UNKNOWN', arguments: { id: 'beside' } } }])
   })
 })
