@@ -10,7 +10,7 @@ import { callsOf, doubtsOf, eventsOf, finished, finishedOrInDoubt, start, typesO
 import { openGate } from './support/gate.ts'
 import { forEachStore } from './support/stores.ts'
 
-const graceMs = 8_000
+const graceMs = 10_000
 const pending = 'subscription { pendingApprovals { __typename } }'
 const events = 'subscription ($runId: ID!) { runEvents(runId: $runId) { __typename } }'
 
@@ -65,7 +65,9 @@ forEachStore(({ database, open }) => {
     }
   }
 
-  test('W8 SIGTERM with 100 WebSockets, 100 SSE streams, a tool that ends in time and one that ignores everything: all are told, exit 0 within the grace period, what was given is on record and the rest is asked about', async () => {
+  test('W8 SIGTERM with 100 WebSockets, 100 SSE streams, a tool that ends in time and one that ignores everything: all are told, exit 0 within the grace period, what was given is on record and the rest is asked about', {
+    timeout: 180_000,
+  }, async () => {
     await using s = await scene()
     await using server = await s.spawn()
     const ending = await start(server, { agentName: 'looks', waitMs: 0 })
