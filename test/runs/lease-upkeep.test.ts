@@ -13,6 +13,7 @@ test('a tool that runs for ten leases costs at most one write a run and third of
   await using real = await openSqliteStore({ path: ':memory:' })
   const writes: unknown[] = []
   let running = 0
+  const bothRun = Promise.withResolvers<void>()
   const store = faulty(real, (method, call, [first]) => {
     const isRead = /^journal|\.(get|getMany|list|count|history|due|unheard)$/.test(method)
     if (running === 2 && !isRead) writes.push(first)
@@ -24,6 +25,7 @@ test('a tool that runs for ten leases costs at most one write a run and third of
     inputSchema: z.object({}),
     async execute() {
       running += 1
+      if (running === 2) bothRun.resolve()
       began = performance.now()
       await delay(10 * leaseMs)
       ended = Math.min(ended, performance.now())
@@ -35,10 +37,12 @@ test('a tool that runs for ten leases costs at most one write a run and third of
   const agents = [defineAgent({ name: 'looks', model, tools: { look } })]
   await using place = await openWorkplace({ agents, store, settings: { leaseMs } })
   const runs = await Promise.all([place.start(), place.start()])
+  await bothRun.promise
+  const begunWith = await Promise.all(runs.map(async ({ id }) => (await real.runs.get(id))?.fence))
   const over = await Promise.all(runs.map(({ id }) => place.until(id, ({ status }) => status === 'COMPLETED')))
 
   // A run that had lost its lease would have been taken over.
-  expect(over.map(({ fence }) => fence)).toEqual(runs.map(({ fence }) => fence))
+  expect(over.map(({ fence }) => fence)).toEqual(begunWith)
   const thirds = Math.ceil((ended - began) / (leaseMs / 3))
   for (const { id } of runs) {
     const count = writes.filter((first) => JSON.stringify(first).includes(id)).length
