@@ -22,6 +22,11 @@ export type ConversationParts = {
   readonly admit: (payload: InitPayload) => Promise<Execute | Closure>
   /** Whatever was thrown, as it may leave the server. */
   readonly errorsOf: (thrown: unknown) => readonly GraphQLError[]
+  /**
+   * Why the socket is to be left, once nothing is open on it; null while all goes on. A subscription that ends then is not complete: of what is complete
+   * no client thinks that it goes on elsewhere.
+   */
+  readonly leaving: () => Closure | null
   /** How long a client has to say who it is, in ms. */
   readonly initTimeoutMs: number
 }
@@ -46,7 +51,7 @@ export function converse(peer: Peer, parts: ConversationParts): Conversation {
   type Operation = { results?: AsyncIterator<ExecutionResult> }
   const open = new Map<string, Operation>()
   let ended = false
-  const { errorsOf, initTimeoutMs } = parts
+  const { errorsOf, leaving, initTimeoutMs } = parts
   let admit: ConversationParts['admit'] | null = parts.admit
   let execute: Execute | null = null
   const initTimeout = setTimeout(() => {
@@ -97,10 +102,12 @@ export function converse(peer: Peer, parts: ConversationParts): Conversation {
       if (isOpen()) await tell({ id, type: MessageType.Next, payload: result })
     }
     // The id is free before the client hears of it.
-    const finish = async (message: object) => {
+    const finish = async (message: object | null) => {
       if (!isOpen()) return
       open.delete(id)
-      await tell({ id, ...message })
+      if (message !== null) await tell({ id, ...message })
+      const closure = leaving()
+      if (closure !== null && open.size === 0) close(closure)
     }
     try {
       const result = await execute(payload)
@@ -116,7 +123,8 @@ export function converse(peer: Peer, parts: ConversationParts): Conversation {
         }
         while (await step());
       } else await next(result)
-      await finish({ type: MessageType.Complete })
+      const goesOn = isAsyncIterable(result) && leaving() !== null
+      await finish(goesOn ? null : { type: MessageType.Complete })
     } catch (thrown) {
       await finish({ type: MessageType.Error, payload: errorsOf(thrown) })
     }

@@ -11,7 +11,7 @@ type Reader = { readonly identity: Identity; readonly watch: Watch }
 export type LiveSubscriptions = {
   /** The same results, until they end, their reader's identity is over, or all are ended. Nobody's identity, when it is left out. */
   follow(results: AsyncIterable<ExecutionResult>, reader?: Reader): Results
-  /** Completes every subscription, also those that come later. */
+  /** Ends every subscription, also those that come later. */
   endAll(): void
   readonly size: number
 }

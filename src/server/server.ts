@@ -55,7 +55,7 @@ export type Server = AsyncDisposable & {
   fetch(request: Request): Promise<Response>
   /** Takes over a WebSocket: `httpServer.on('upgrade', server.handleUpgrade)`. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Refuses new work, completes subscriptions, lets requests under way finish, hands the runs back and closes the database. */
+  /** Refuses new work, completes streams and leaves sockets, lets requests under way finish, hands the runs back and closes the database. */
   close(): Promise<void>
   /** Whether nobody has to say who they are: without authentication, until there is an API key. False before the start. */
   readonly open: boolean

@@ -23,8 +23,6 @@ export function operations(pipeline: Pipeline, refusal: () => string | null, log
 
   return {
     async execute({ query, operationName, variables }, identity) {
-      const reason = refusal()
-      if (reason !== null) throw unavailable(reason)
       const requestId = randomUUID()
       const engine = pipeline.getEnveloped({ identity, requestId, onSocket: true } as never)
       const document = engine.parse(query)
@@ -32,7 +30,12 @@ export function operations(pipeline: Pipeline, refusal: () => string | null, log
       if (invalid.length > 0) throw new AggregateError(invalid)
       const operation = getOperationAST(document, operationName)
       if (!operation) throw new GraphQLError(whichOperation, { extensions: { code: 'BAD_USER_INPUT' } })
-      const perform = operation.operation === 'subscription' ? engine.subscribe : engine.execute
+      const isSubscription = operation.operation === 'subscription'
+      const reason = refusal()
+      // A subscription is over before it begins: the client goes elsewhere with it, as with those that are open.
+      if (reason !== null && isSubscription) return nothing()
+      if (reason !== null) throw unavailable(reason)
+      const perform = isSubscription ? engine.subscribe : engine.execute
       const result: ExecutionResult | AsyncIterable<ExecutionResult> = await perform({
         schema: engine.schema,
         document,
@@ -48,6 +51,8 @@ export function operations(pipeline: Pipeline, refusal: () => string | null, log
     },
   }
 }
+
+async function* nothing(): AsyncGenerator<ExecutionResult> {}
 
 const asGraphQLError = (error: unknown) =>
   error instanceof GraphQLError

@@ -69,6 +69,7 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
       held.use(watch(identity, onOver))
       return executeAs(identity)
     }
+  const leaving = () => (refusal() === null ? null : goingAway)
   const executeAs =
     (identity: Identity): Execute =>
     (payload) =>
@@ -80,7 +81,12 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
     const held = new DisposableStack()
     const conversation = converse(
       { send: (text) => send(socket, text), close: ({ code, reason }) => socket.close(code, reason) },
-      { admit: admission(upgrade, held, (why) => conversation.close(forbidden(why))), errorsOf, initTimeoutMs },
+      {
+        admit: admission(upgrade, held, (why) => conversation.close(forbidden(why))),
+        errorsOf,
+        leaving,
+        initTimeoutMs,
+      },
     )
     socket.on('message', (data: RawData, isBinary: boolean) => {
       if (isBinary) return conversation.close({ code: CloseCode.BadRequest, reason: 'Messages are sent as text' })
@@ -105,7 +111,7 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
     async close(signal) {
       beating[Symbol.dispose]()
       const gone = [...sockets.clients].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
-      for (const socket of sockets.clients) socket.close(1001, 'Going away')
+      for (const socket of sockets.clients) socket.close(goingAway.code, goingAway.reason)
       const terminate = () => {
         for (const socket of sockets.clients) socket.terminate()
       }
@@ -119,6 +125,8 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
 }
 
 const forbidden = (reason: string): Closure => ({ code: CloseCode.Forbidden, reason })
+/** Clients connect again after this, and begin anew what was not complete. */
+const goingAway: Closure = { code: 1001, reason: 'Going away' }
 const internalError: Closure = { code: CloseCode.InternalServerError, reason: 'Internal server error' }
 
 /** https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number; clients try again after this, and not after 4429 or 4500. */

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { AnyData } from '../support/client.ts'
+import type { AnyData, Events } from '../support/client.ts'
 import { spawnServer } from '../support/spawn-server.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { agentOf } from './support/agents.ts'
@@ -13,6 +13,10 @@ import { openGate } from './support/gate.ts'
 import { forEachStore } from './support/stores.ts'
 
 const graceMs = 8_000
+
+async function drained(stream: Events<AnyData>): Promise<void> {
+  for await (const { errors } of stream) expect(errors).toBeUndefined()
+}
 
 forEachStore(({ serve, database }) => {
   async function scene() {
@@ -38,7 +42,7 @@ forEachStore(({ serve, database }) => {
   }
 
   test.each(['SIGTERM', 'SIGINT'] as const)(
-    'W8 %s with open SSE and WebSocket subscriptions and a request under way: all complete, readiness fails, exit 0',
+    'W8 %s with open SSE and WebSocket subscriptions and a request under way: all end and say so, readiness fails, exit 0',
     async (signal) => {
       await using s = await scene()
       await using server = await s.spawn()
@@ -51,16 +55,18 @@ forEachStore(({ serve, database }) => {
         'admin-1',
       )
       const runId = runs.edges[0].node.id
-      const streams = (['sse', 'subscribe'] as const).flatMap((how) => [
+      const watching = (how: 'sse' | 'subscribe') => [
         server[how]<AnyData>(documents.pendingApprovals, {}, 'approver-1'),
         server[how]<AnyData>(documents.runEvents, { runId, after: 0 }, 'requester-1'),
-      ])
-      for (const stream of streams) await stream.data()
+      ]
+      const [streams, onSockets] = [watching('sse'), watching('subscribe')]
+      for (const stream of [...streams, ...onSockets]) await stream.data()
 
       const began = performance.now()
       const exited = server.kill(signal)
-      // Whatever was still on its way comes first; then each says that it is complete, and is not just cut.
-      for (const stream of streams) for await (const { errors } of stream) expect(errors).toBeUndefined()
+      // Whatever was still on its way comes first; then each stream says that it is complete, and each socket that the server goes.
+      for (const stream of streams) await drained(stream)
+      for (const stream of onSockets) await expect(drained(stream)).rejects.toMatchObject({ code: 1001 })
       const ready = await fetch(`${server.url}/ready`)
       expect(ready.status).toBe(503)
       expect(server.process.exitCode).toBeNull()

@@ -82,13 +82,13 @@ test('W2 W7 with each client runs are started, watched and resolved while the se
   const each = <Result>(act: (one: (typeof people)[number], index: number) => Promise<Result>) =>
     Promise.all(people.map(act))
   /** Everybody's inbox has these, and so has the server. */
-  const waiting = async (approvalIds: readonly string[], seen: object) => {
+  const waiting = async (approvalIds: readonly string[], seen: (name: string) => object) => {
     const expected = await allPending(s.server)
     expect(Object.keys(expected).sort()).toEqual(approvalIds.toSorted())
     await each(({ name, inbox }) =>
       expect.poll(() => ({ name, pending: inbox.pending() }), patience).toEqual({ name, pending: expected }),
     )
-    expect(people.map(({ inbox }) => inbox.seen)).toEqual(people.map(() => seen))
+    expect(people.map(({ inbox }) => inbox.seen)).toEqual(people.map(({ name }) => seen(name)))
   }
 
   const first = await each(({ start }) => start())
@@ -98,18 +98,19 @@ test('W2 W7 with each client runs are started, watched and resolved while the se
     await approver.ask(approvalDocument, { id: first[index]?.approvalId })
   })
   const idsOf = (runs: readonly { approvalId: string }[]) => runs.map(({ approvalId }) => approvalId)
-  await waiting(idsOf(first), { snapshots: 1, completions: 0 })
+  await waiting(idsOf(first), () => ({ snapshots: 1, completions: 0 }))
 
   await s.restart('SIGKILL')
   const second = await each(({ start }) => start())
-  await waiting(idsOf([...first, ...second]), { snapshots: 2, completions: 0 })
+  await waiting(idsOf([...first, ...second]), () => ({ snapshots: 2, completions: 0 }))
 
   await s.restart('SIGTERM')
   const decided = await each(({ approve }, index) => approve(first[index]?.approvalId ?? ''))
   expect(decided.map(({ resolveApproval }) => resolveApproval.__typename)).toEqual(
     people.map(() => 'ResolveApprovalSuccess'),
   )
-  await waiting(idsOf(second), { snapshots: 3, completions: 1 })
+  // A socket is left without a word on its subscriptions, and so they go on by themselves; a stream has no other way to say that the server stops.
+  await waiting(idsOf(second), (name) => ({ snapshots: 3, completions: name === 'graphql-sse' ? 1 : 0 }))
 
   await each(async ({ name, requester, approver }, index) => {
     await events[index]?.over

@@ -6,6 +6,7 @@ import { createLog } from '../../src/server/log.ts'
 import { createServer } from '../../src/server/server.ts'
 import { agents } from '../support/echo-agents.ts'
 import { testPrincipals } from '../support/principals.ts'
+import { rawSocket } from '../support/raw-socket.ts'
 import { spawnServer } from '../support/spawn-server.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { testServer } from '../support/test-server.ts'
@@ -16,7 +17,7 @@ const start = (agentName: string) =>
   `mutation { startRun(input: { agentName: "${agentName}", message: "Hello", waitMs: 10000 }) { ... on StartRunSuccess { run { id status output } } } }`
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
-  'W8 %s: subscriptions complete, requests under way finish, exit 0 within the grace period',
+  'W8 %s: subscriptions are complete over SSE and leave their socket over WebSocket, requests under way finish, exit 0 within the grace period',
   async (signal) => {
     await using server = await spawnServer({ agents: agentsModule })
     const sse = server.sse(pending)
@@ -35,7 +36,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const began = performance.now()
     const exited = server.kill(signal)
     expect((await sse.next()).done).toBe(true)
-    expect((await ws.next()).done).toBe(true)
+    await expect(ws.next()).rejects.toMatchObject({ code: 1001, reason: 'Going away' })
     expect(await underWay).toMatchObject({ startRun: { run: { status: 'RUNNING', output: null } } })
     expect(await overSocket).toMatchObject({ startRun: { run: { status: 'RUNNING', output: null } } })
     expect(await exited).toEqual({ code: 0, signal: null })
@@ -96,6 +97,7 @@ test('W8 while requests under way finish, readiness fails and new work is refuse
   })
   const ask = (query: string) => socket.iterate({ query }).next()
   expect((await ask('{ __typename }')).value).toEqual({ data: { __typename: 'Query' } })
+  using late = await rawSocket(api.endpoint)
   const underWay = api.graphql('{ __typename }', {}, 'requester-held')
   await arrived.promise
   const closed = api.server.close()
@@ -106,6 +108,10 @@ test('W8 while requests under way finish, readiness fails and new work is refuse
     errors: [{ extensions: { code: 'UNAVAILABLE', retryAfterMs: 1000 } }],
   })
   await expect(ask('{ __typename }')).rejects.toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
+  late.send({ id: 'late', type: 'subscribe', payload: { query: pending } })
+  expect(await late.closed).toEqual({ code: 1001, reason: 'Going away' })
+  // Whoever follows something goes elsewhere with it, and is told of no failure.
+  expect(late.untaken).toEqual([])
   held.resolve()
   expect(await underWay).toEqual({ data: { __typename: 'Query' } })
   await closed

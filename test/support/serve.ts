@@ -5,7 +5,7 @@ import { testPrincipals } from './principals.ts'
 
 // A server process whose callers are told apart by their tokens, for spawnServer: node serve.ts <agents module>
 
-const { PORT = '0', DATABASE_URL, LEASE_MS, MAX_CONCURRENT_RUNS, LOG_LEVEL = 'warn' } = process.env
+const { PORT = '0', DATABASE_URL, LEASE_MS, GRACE_MS, MAX_CONCURRENT_RUNS, LOG_LEVEL = 'warn' } = process.env
 const numberOf = (text: string | undefined) => (text === undefined ? undefined : Number(text))
 const { agents } = await import(pathToFileURL(process.argv[2] ?? '').href)
 const server = createServer({
@@ -13,6 +13,7 @@ const server = createServer({
   database: DATABASE_URL,
   authenticate: testPrincipals,
   leaseMs: numberOf(LEASE_MS),
+  graceMs: numberOf(GRACE_MS),
   maxConcurrentRuns: numberOf(MAX_CONCURRENT_RUNS),
   logger: createLog(LOG_LEVEL as LogLevel),
 })
