@@ -10,7 +10,7 @@ import { testPrincipals } from '../support/principals.ts'
 import { rawSocket } from '../support/raw-socket.ts'
 
 const log = logLines()
-const bounds = { ...httpBounds, headersTimeout: 300, requestTimeout: 900, connectionsCheckingInterval: 50 }
+const bounds = { ...httpBounds, headersTimeout: 1_500, requestTimeout: 3_000, connectionsCheckingInterval: 50 }
 const server = serverWithin(bounds, {
   agents,
   database: ':memory:',
@@ -44,7 +44,7 @@ async function answerTo(first: string, drip: string): Promise<string> {
   return answer
 }
 
-describe('a client that takes its time', () => {
+describe.concurrent('a client that takes its time', () => {
   test.each([
     ['over nothing at all', '', ''],
     ['over its headers, one at a time', `${head.join('\r\n')}\r\n`, 'X-More: 1\r\n'],
