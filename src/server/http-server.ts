@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 
 /** How long a client may take, in ms, and how much it may say before its body. */
 export type HttpBounds = {
-  /** Until the last of its headers is here, from when it connects or its last answer was sent. */
+  /** Until the last of its headers is here, from when it connects or begins its next request. */
   readonly headersTimeout: number
   /** Until the last of its body is here. Answers and event streams have no such bound. */
   readonly requestTimeout: number

@@ -96,12 +96,12 @@ function contextOf(
 /** graphql's own engine, and documents within our limits; Envelop's hooks, and so for WebSocket too. */
 function useEngine(introspection: () => boolean): Plugin {
   const [withIntrospection, without] = [validating(true), validating(false)]
-  const hidden = (args: ExecutionArgs) => ({ ...args, hideSuggestions: !introspection() })
+  const told = (args: ExecutionArgs) => ({ ...args, hideSuggestions: !introspection() })
   return {
     onParse: ({ setParseFn }) => setParseFn(parseDocument),
     onValidate: ({ setValidationFn }) => setValidationFn(introspection() ? withIntrospection : without),
-    onExecute: ({ setExecuteFn }) => setExecuteFn((args) => execute(hidden(args))),
-    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn((args) => subscribe(hidden(args))),
+    onExecute: ({ setExecuteFn }) => setExecuteFn((args) => execute(told(args))),
+    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn((args) => subscribe(told(args))),
   }
 }
 
