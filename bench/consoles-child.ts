@@ -12,9 +12,9 @@ type Console = { readonly socket: WebSocket; onEvent: (at: number) => void }
 const consolesOfOne = 500
 /** Of those that are not to come all at once. */
 const handshakesAtOnce = 100
-/** Events of some 100 KB, so that few of them fill what lies between server and client. */
+/** Events of some 50 KB, so that few of them fill what lies between server and client. */
 const bulky = `subscription { pendingApprovals { ... on PendingApprovalAdded { approval {
-  ${Array.from({ length: 190 }, (_, n) => `a${n}: inputSchema`).join(' ')} } } } }`
+  ${Array.from({ length: 100 }, (_, n) => `a${n}: inputSchema`).join(' ')} } } } }`
 
 const consoles: Console[] = []
 

@@ -41,7 +41,13 @@ const authenticate: Authenticate = (token) => {
 
 const handlers = {
   async listen(database: string): Promise<string> {
-    server = createServer({ agents: [agent], database, authenticate, logger: quiet })
+    server = createServer({
+      agents: [agent],
+      database,
+      authenticate,
+      rateLimits: { startRunPerMinute: 0 },
+      logger: quiet,
+    })
     const { url } = await server.listen({ port: 0, host: '127.0.0.1' })
     return url
   },

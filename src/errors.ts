@@ -13,15 +13,19 @@ export type ErrorCode =
   | 'NOT_PERMITTED'
   | 'BAD_USER_INPUT'
   | 'NOT_FOUND'
+  | 'RATE_LIMITED'
 
 /** The one base class of what this package throws on purpose. `code` is stable, `message` says what to do. */
 export class CountersignError extends Error {
   readonly code: ErrorCode
+  /** With RATE_LIMITED: how long to wait, in ms. */
+  readonly retryAfterMs?: number
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { readonly retryAfterMs?: number }) {
     super(message, options)
     this.name = 'CountersignError'
     this.code = code
+    if (options?.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs
   }
 }
 

@@ -47,6 +47,6 @@ export type {
 } from './results.ts'
 export type { DatabaseSetting } from './server/database.ts'
 export type { JwtOptions } from './server/jwt-options.ts'
-export type { ServerOptions } from './server/options.ts'
+export type { RateLimits, ServerOptions } from './server/options.ts'
 export { createServer, type Listening, type Server } from './server/server.ts'
 export type { ApprovalRecord, ApprovalStatus, ApprovalType, PauseKind, RunRecord, RunStatus } from './store/records.ts'

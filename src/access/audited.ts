@@ -34,7 +34,8 @@ export async function audited<Result>(
     }
     return result
   } catch (error) {
-    if (error instanceof CountersignError && error.code === 'NOT_FOUND') refused(error.code)
+    if (error instanceof CountersignError && (error.code === 'NOT_FOUND' || error.code === 'RATE_LIMITED'))
+      refused(error.code)
     throw error
   }
 }

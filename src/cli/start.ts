@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { type Config, readConfig } from '../server/config.ts'
 import { describeDatabase } from '../server/database.ts'
 import { createLog } from '../server/log.ts'
+import { isLoopback } from '../server/loopback.ts'
 import { createServer, type Server } from '../server/server.ts'
 import { type LoadedAgents, loadAgents } from './agents.ts'
 import { stop } from './fail.ts'
@@ -21,6 +22,12 @@ async function start(): Promise<void> {
     jwt: config.jwt ?? undefined,
     apiKeys: config.API_KEYS,
     allowedOrigins: config.ALLOWED_ORIGINS,
+    introspection: config.INTROSPECTION,
+    graphiql: config.GRAPHIQL,
+    rateLimits: {
+      startRunPerMinute: config.START_RUN_PER_MINUTE,
+      failedSignInsPerMinute: config.FAILED_SIGN_INS_PER_MINUTE,
+    },
     allowSelfApproval: config.ALLOW_SELF_APPROVAL,
     leaseMs: config.LEASE_MS,
     maxConcurrentRuns: config.MAX_CONCURRENT_RUNS,
@@ -30,7 +37,8 @@ async function start(): Promise<void> {
   })
   endOnSignal(server, loaded)
   const { url } = await server.listen({ port: config.PORT, host: config.HOST })
-  console.log(notice(url, accessNotice(server, config), describeDatabase(config.DATABASE_URL), loaded))
+  const isShown = config.GRAPHIQL ?? isLoopback(config.HOST)
+  console.log(notice(url, isShown, accessNotice(server, config), describeDatabase(config.DATABASE_URL), loaded))
 }
 
 /** The first signal lets what is under way finish, the second ends at once. */
@@ -53,7 +61,13 @@ const accessNotice = ({ open }: Server, { jwt }: Config) =>
       ? 'by API keys (countersign keys create)'
       : `by API keys, and JWTs of ${jwt.issuer}`
 
-function notice(url: string, access: string, database: string, { agents, models, demoDatabase }: LoadedAgents): string {
+function notice(
+  url: string,
+  graphiql: boolean,
+  access: string,
+  database: string,
+  { agents, models, demoDatabase }: LoadedAgents,
+): string {
   const key = `start-${Date.now().toString(36)}`
   const [first] = agents
   const steps =
@@ -64,7 +78,7 @@ function notice(url: string, access: string, database: string, { agents, models,
         : []
   return `
 Countersign at ${url}
-  GraphQL    ${url}/graphql (in a browser: GraphiQL; subscriptions over SSE and WebSocket too)
+  GraphQL    ${url}/graphql (${graphiql ? 'in a browser: GraphiQL; ' : ''}subscriptions over SSE and WebSocket too)
   Access     ${access}
   Database   ${database}${demoDatabase === null ? '' : `, the demo's users and orders in ${demoDatabase}`}
   Model      ${models.join('; ')}

@@ -7,4 +7,6 @@ export type GraphQLContext = {
   readonly principal: Principal
   /** Stands in the log and in masked errors, so that one can be found by the other. */
   readonly requestId: string
+  /** Counts a run that is started. @throws CountersignError RATE_LIMITED */
+  readonly countStart: (principal: Principal) => void
 }

@@ -53,7 +53,8 @@ function originOf(error: unknown): unknown {
 }
 
 /** Null for what a caller cannot have caused. */
-function extensionsOf({ code }: CountersignError): { code: string; retryAfterMs?: number } | null {
+function extensionsOf(error: CountersignError): { code: string; retryAfterMs?: number } | null {
+  const { code } = error
   switch (code) {
     case 'BAD_USER_INPUT':
     case 'NOT_FOUND':
@@ -63,6 +64,8 @@ function extensionsOf({ code }: CountersignError): { code: string; retryAfterMs?
     case 'STORE_UNAVAILABLE':
     case 'IDENTITY_PROVIDER_UNAVAILABLE':
       return { code: 'UNAVAILABLE', retryAfterMs }
+    case 'RATE_LIMITED':
+      return { code, retryAfterMs: error.retryAfterMs ?? retryAfterMs }
     default:
       return null
   }

@@ -11,6 +11,7 @@ import {
   Source,
   TokenKind,
   type ValidationRule,
+  visit,
 } from 'graphql'
 
 // What one document may ask for. Honest ones are far below: the console's largest query has a depth of 11 and some 100 fields,
@@ -23,7 +24,11 @@ const maxNesting = 250
 const maxDepth = 20
 /** Fields as they are written, all operations and fragments together. */
 const maxFields = 1_000
-const maxAliases = 200
+const maxAliases = 100
+/** Fields that stand once more where they stand already; they change nothing. */
+const maxRepeated = 100
+/** Of one place: there are two, `@skip` and `@include`. */
+const maxDirectives = 5
 /** Fields with every fragment counted where it is used. */
 const maxExpandedFields = 5_000
 /** Operations of one mutation: they run one after the other, each may wait, and they go on when the client is gone. */
@@ -80,14 +85,20 @@ const closes = new Set<TokenKind>([TokenKind.BRACE_R, TokenKind.BRACKET_R, Token
 
 function* excesses(document: DocumentNode): Generator<GraphQLError> {
   const written = document.definitions.map((definition) =>
-    'selectionSet' in definition ? countWritten(definition.selectionSet) : { fields: 0, aliases: 0 },
+    'selectionSet' in definition ? countWritten(definition.selectionSet) : noneWritten,
   )
-  const fields = sum(written.map((one) => one.fields))
-  const aliases = sum(written.map((one) => one.aliases))
+  const { fields, aliases, repeated } = together(written)
   if (fields > maxFields)
     yield tooMuch(`The document has ${fields} fields, and at most ${maxFields} are taken. Ask for less at once.`)
   if (aliases > maxAliases)
     yield tooMuch(`The document has ${aliases} aliases, and at most ${maxAliases} are taken. Ask for less at once.`)
+  if (repeated > maxRepeated)
+    yield tooMuch(
+      `The document has ${repeated} fields that stand there already, and at most ${maxRepeated} are taken. Ask for each once.`,
+    )
+  const directives = mostDirectives(document)
+  if (directives > maxDirectives)
+    yield tooMuch(`The document has ${directives} directives at one place, and at most ${maxDirectives} are taken.`)
   const sizeOf = expand(document)
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue
@@ -142,16 +153,37 @@ const nothing: Size = { depth: 0, fields: 0, roots: 0 }
 const isFragment = (definition: { kind: Kind }): definition is FragmentDefinitionNode =>
   definition.kind === Kind.FRAGMENT_DEFINITION
 
-function countWritten({ selections }: SelectionSetNode): { fields: number; aliases: number } {
-  const counts = selections.map((selection) => {
-    const below =
-      'selectionSet' in selection && selection.selectionSet
-        ? countWritten(selection.selectionSet)
-        : { fields: 0, aliases: 0 }
-    const alias = selection.kind === Kind.FIELD && selection.alias ? 1 : 0
-    return { fields: below.fields + 1, aliases: below.aliases + alias }
+type Written = { readonly fields: number; readonly aliases: number; readonly repeated: number }
+const noneWritten: Written = { fields: 0, aliases: 0, repeated: 0 }
+
+function countWritten({ selections }: SelectionSetNode): Written {
+  const fields = selections.filter((selection) => selection.kind === Kind.FIELD)
+  const names = new Set(fields.map(({ alias, name }) => (alias ?? name).value))
+  const here: Written = {
+    fields: selections.length,
+    aliases: fields.filter(({ alias }) => alias).length,
+    repeated: fields.length - names.size,
+  }
+  const below = selections.map((selection) =>
+    'selectionSet' in selection && selection.selectionSet ? countWritten(selection.selectionSet) : noneWritten,
+  )
+  return together([here, ...below])
+}
+
+const together = (all: readonly Written[]): Written => ({
+  fields: sum(all.map(({ fields }) => fields)),
+  aliases: sum(all.map(({ aliases }) => aliases)),
+  repeated: sum(all.map(({ repeated }) => repeated)),
+})
+
+function mostDirectives(document: DocumentNode): number {
+  let most = 0
+  visit(document, {
+    enter(node) {
+      if ('directives' in node) most = Math.max(most, node.directives?.length ?? 0)
+    },
   })
-  return { fields: sum(counts.map(({ fields }) => fields)), aliases: sum(counts.map(({ aliases }) => aliases)) }
+  return most
 }
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)

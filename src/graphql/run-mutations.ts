@@ -135,7 +135,13 @@ builder.mutationFields((t) => ({
     description:
       'Starts a run. Answers at once, or, with `waitMs`, as soon as the run is paused or over, or the wait is up.',
     args: { input: t.arg({ type: StartRunInput, required: true, description: 'What to ask of whom.' }) },
-    resolve: (_root, { input }, context, info) => perform('startRun', startRun, input, context, info),
+    resolve(_root, { input }, context, info) {
+      const start: typeof startRun = (engine, principal, asked) => {
+        context.countStart(principal)
+        return startRun(engine, principal, asked)
+      }
+      return perform('startRun', start, input, context, info)
+    },
   }),
   continueRun: t.field({
     authScopes: { signedIn: true },

@@ -4,7 +4,7 @@ import { defaultSettings, largestPart } from '../engine.ts'
 import { readDatabaseUrl } from './database-url.ts'
 import { readJwt } from './jwt-config.ts'
 import { logLevels } from './log.ts'
-import { originsShape } from './options.ts'
+import { defaultRateLimits, originsShape } from './options.ts'
 
 /** What the started program is told by environment variables; a variable that is empty counts as not set. */
 export type Config = z.infer<typeof shape> & {
@@ -19,6 +19,8 @@ const whole = (least: number, most: number, what: string) =>
   z.string().regex(/^\d+$/, what).transform(Number).pipe(z.number().min(least, what).max(most, what))
 
 const yesOrNo = z.stringbool({ error: 'must be true or false' })
+
+const perMinute = whole(0, 1e9, 'must be a number a minute, or 0 for no limit')
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be a URL such as http://localhost:11434/v1' })
 
@@ -42,6 +44,10 @@ const shape = z.object({
   ),
   GRACE_MS: whole(0, 600_000, 'must be a number of milliseconds from 0 to 600000').default(10_000),
   API_KEYS: yesOrNo.default(false),
+  INTROSPECTION: yesOrNo.optional(),
+  GRAPHIQL: yesOrNo.optional(),
+  START_RUN_PER_MINUTE: perMinute.default(defaultRateLimits.startRunPerMinute),
+  FAILED_SIGN_INS_PER_MINUTE: perMinute.default(defaultRateLimits.failedSignInsPerMinute),
   ALLOWED_ORIGINS: z
     .string()
     .transform((text) => text.split(',').map((origin) => origin.trim()))

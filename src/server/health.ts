@@ -16,7 +16,7 @@ export const useHealth = (readiness: Readiness): ServerPlugin => ({
       endResponse(
         reason === null
           ? Response.json({ status: 'ready' })
-          : Response.json({ status: 'unavailable', reason }, { status: 503, headers: retryAfter }),
+          : Response.json({ status: 'unavailable', reason }, { status: 503, headers: retryAfter() }),
       )
     }
   },

@@ -53,9 +53,9 @@ const messages: Readonly<Record<string, (yogas: string, maxBody: number) => stri
 function withStatus(result: ExecutionResult, events: boolean): ExecutionResult {
   if (result.errors === undefined || 'data' in result) return result
   for (const { extensions } of result.errors) {
-    extensions.http ??= statuses[String(extensions.code)] ?? { status: 400, spec: true }
+    extensions.http ??= statusOf(extensions) ?? { status: 400, spec: true }
     const { http } = extensions as { http: { status?: number } }
-    if (events && http.status !== 401 && http.status !== 503) extensions.http = { ...http, status: 200 }
+    if (events && ![401, 429, 503].includes(http.status ?? 0)) extensions.http = { ...http, status: 200 }
   }
   return result
 }
@@ -66,12 +66,19 @@ function takesEventsOnly({ headers }: Request): boolean {
   return /\btext\/event-stream\b/i.test(accept) && !/\bapplication\/|\*\/\*/i.test(accept)
 }
 
-const statuses: Readonly<Record<string, { status: number; headers?: Readonly<Record<string, string>> }>> = {
-  INTERNAL_SERVER_ERROR: { status: 500 },
-  UNAVAILABLE: { status: 503, headers: retryAfter },
-  UNAUTHENTICATED: { status: 401 },
-  FORBIDDEN: { status: 403 },
-  NOT_FOUND: { status: 404 },
+const statusOf = ({ code, retryAfterMs }: GraphQLError['extensions']) => {
+  const status = statuses[String(code)]
+  if (status === undefined) return undefined
+  return { status, ...(typeof retryAfterMs === 'number' && { headers: retryAfter(retryAfterMs) }) }
+}
+
+const statuses: Readonly<Record<string, number>> = {
+  INTERNAL_SERVER_ERROR: 500,
+  UNAVAILABLE: 503,
+  RATE_LIMITED: 429,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
 }
 
 /** Not an async generator: its `return()` would wait for a `next()` that may never come. */

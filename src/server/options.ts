@@ -27,10 +27,16 @@ export type ServerOptions = {
   /** Asks for an API key before there is any. Without it, and without `jwt`, one is asked for as soon as the database has one. */
   apiKeys?: boolean | undefined
   /**
-   * Of web pages that may open WebSockets here beside those of the server's own origin, such as `https://console.example.com`. None by default; while
-   * nobody has to sign in none are taken.
+   * Of web pages that may ask over HTTP (CORS) and open WebSockets here beside those of the server's own origin, such as `https://console.example.com`.
+   * None by default; while nobody has to sign in none are taken.
    */
   allowedOrigins?: readonly string[] | undefined
+  /** Whether callers may read the schema over the API, and are told what they may have meant. Default: as long as the server listens on loopback only. */
+  introspection?: boolean | undefined
+  /** Whether a browser that comes to `/graphql` is shown GraphiQL. Default: as long as the server listens on loopback only. */
+  graphiql?: boolean | undefined
+  /** How often, by this process; 0 for no limit. */
+  rateLimits?: Partial<RateLimits> | undefined
   /** Whether who requested a run may resolve its approvals. Default false; always true while nobody has to sign in. */
   allowSelfApproval?: boolean | undefined
   /** How long, in ms, a process owns a run without renewing: after a crash its runs are taken over within twice that. Default 15,000. */
@@ -45,8 +51,23 @@ export type ServerOptions = {
   logger?: Logger | undefined
 }
 
+export type RateLimits = {
+  /** Runs that one principal starts by the API, in a minute; as many at once. Default 600. Not counted while nobody has to sign in. */
+  readonly startRunPerMinute: number
+  /** Sign-ins from one address with tokens that are none, in a minute; beyond, only tokens that were good here before are looked at. Default 60. */
+  readonly failedSignInsPerMinute: number
+}
+
+export const defaultRateLimits: RateLimits = { startRunPerMinute: 600, failedSignInsPerMinute: 60 }
+
 /** What is the server's own, and nothing to the engine. */
-type ServerSettings = { readonly graceMs: number; readonly allowedOrigins: readonly string[] }
+type ServerSettings = {
+  readonly graceMs: number
+  readonly allowedOrigins: readonly string[]
+  readonly introspection?: boolean | undefined
+  readonly graphiql?: boolean | undefined
+  readonly rateLimits: RateLimits
+}
 
 const atLeast = (least: number) => z.int().min(least)
 const part = atLeast(1).max(largestPart)
@@ -58,6 +79,14 @@ const shape = z.object({
   maxConcurrentRuns: atLeast(1).default(defaultSettings.maxConcurrentRuns),
   graceMs: atLeast(0).default(10_000),
   allowedOrigins: originsShape.default([]),
+  introspection: z.boolean().optional(),
+  graphiql: z.boolean().optional(),
+  rateLimits: z
+    .strictObject({
+      startRunPerMinute: atLeast(0).default(defaultRateLimits.startRunPerMinute),
+      failedSignInsPerMinute: atLeast(0).default(defaultRateLimits.failedSignInsPerMinute),
+    })
+    .prefault({}),
   limits: z
     .strictObject({
       arguments: part.default(defaultSettings.limits.arguments),

@@ -1,4 +1,4 @@
-import { type DocumentNode, execute, subscribe } from 'graphql'
+import { type DocumentNode, type ExecutionArgs, execute, subscribe } from 'graphql'
 import { createLRUCache, createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Watch } from '../access/watch.ts'
@@ -6,7 +6,9 @@ import type { Engine } from '../engine.ts'
 import type { GraphQLContext } from '../graphql/context.ts'
 import { parseDocument } from '../graphql/limits.ts'
 import { schema } from '../graphql/schema.ts'
+import { validating } from '../graphql/validate.ts'
 import { useAuthentication } from './authentication.ts'
+import { useCors } from './cors.ts'
 import { useDraining } from './draining.ts'
 import { useUnbufferedEvents } from './event-stream.ts'
 import { useGraphiql } from './graphiql.ts'
@@ -20,6 +22,7 @@ import { useOneOperation } from './one-operation.ts'
 import { useLoopbackHost, useSameOrigin } from './open-access.ts'
 import { useRequestId } from './request-id.ts'
 import type { SignIn } from './sign-in.ts'
+import type { CountStart } from './start-rate.ts'
 
 export const endpoint = '/graphql'
 
@@ -33,6 +36,9 @@ export type PipelineParts = {
   /** Why no request is taken now; null when it is. */
   readonly refusal: () => string | null
   readonly graphiql: () => boolean
+  readonly introspection: () => boolean
+  readonly allowedOrigins: readonly string[]
+  readonly countStart: CountStart
   readonly live: LiveSubscriptions
   /** In bytes. */
   readonly maxBody: number
@@ -52,18 +58,19 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       useLoopbackHost(parts.isOpen),
       useGraphiql(endpoint, parts.graphiql),
       useSameOrigin(parts.isOpen),
+      useCors(parts.allowedOrigins, parts.isOpen),
       useDraining(parts.refusal),
       useAuthentication(parts.signIn),
       useJsonOnly(),
       useJsonParameters(),
       useOneOperation(),
-      useEngine(),
+      useEngine(parts.introspection),
       useLiveSubscriptions(parts.live, parts.watch),
       useMasking(parts.log, parts.maxBody),
       useUnbufferedEvents(),
     ],
-    context: ({ identity, requestId }) => contextOf(parts.engine(), identity, requestId),
-    parserAndValidationCache: { documentCache: documentCache(), errorCache: noCache },
+    context: ({ identity, requestId }) => contextOf(parts, identity, requestId),
+    parserAndValidationCache: { documentCache: documentCache(), errorCache: noCache, validationCache: false },
     maxRequestBodySize: parts.maxBody,
     // Each said, because Yoga's defaults are others: it reflects any origin, takes forms, shows pages, masks and logs in its own way.
     cors: false,
@@ -77,17 +84,26 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   })
 }
 
-function contextOf(engine: Engine, identity: HttpContext['identity'], requestId = 'unknown'): GraphQLContext {
+function contextOf(
+  { engine, countStart }: Pick<PipelineParts, 'engine' | 'countStart'>,
+  identity: HttpContext['identity'],
+  requestId = 'unknown',
+): GraphQLContext {
   if (identity === undefined) throw new Error('A request came to GraphQL without authentication')
-  return { engine, principal: identity.principal, requestId }
+  return { engine: engine(), principal: identity.principal, requestId, countStart }
 }
 
 /** graphql's own engine, and documents within our limits; Envelop's hooks, and so for WebSocket too. */
-const useEngine = (): Plugin => ({
-  onParse: ({ setParseFn }) => setParseFn(parseDocument),
-  onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
-  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
-})
+function useEngine(introspection: () => boolean): Plugin {
+  const [withIntrospection, without] = [validating(true), validating(false)]
+  const told = (args: ExecutionArgs) => ({ ...args, hideSuggestions: !introspection() })
+  return {
+    onParse: ({ setParseFn }) => setParseFn(parseDocument),
+    onValidate: ({ setValidationFn }) => setValidationFn(introspection() ? withIntrospection : without),
+    onExecute: ({ setExecuteFn }) => setExecuteFn((args) => execute(told(args))),
+    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn((args) => subscribe(told(args))),
+  }
+}
 
 /** Documents are few and small, or else they are not worth their memory. */
 function documentCache(maxLength = 20_000) {

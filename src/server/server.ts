@@ -1,4 +1,4 @@
-import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Access, openAccess } from '../access/access.ts'
 import { audited } from '../access/audited.ts'
@@ -18,6 +18,8 @@ import { startRun } from '../runs/start.ts'
 import { createWorker } from '../runs/worker.ts'
 import { createActivity } from './activity.ts'
 import { checkDatabase, defaultDatabaseUrl, openStore } from './database.ts'
+import { failedSignIns } from './failed-sign-ins.ts'
+import { createHttpServer, type HttpBounds, httpBounds } from './http-server.ts'
 import { listenOn } from './listen-on.ts'
 import { createLiveSubscriptions } from './live-subscriptions.ts'
 import { createLog } from './log.ts'
@@ -25,9 +27,11 @@ import { loggedError } from './logged-error.ts'
 import { isLoopback } from './loopback.ts'
 import { accessOf, type ServerOptions, settingsOf } from './options.ts'
 import { createPipeline } from './pipeline.ts'
+import { rateLimit } from './rate-limit.ts'
 import { shownAnswer, shownOrNull, shownPage } from './shown-results.ts'
 import { shutDown } from './shutdown.ts'
 import { signInWith } from './sign-in.ts'
+import { countingStarts } from './start-rate.ts'
 import { createWebSockets } from './websocket.ts'
 
 export type Listening = {
@@ -89,12 +93,15 @@ export type Server = AsyncDisposable & {
  * const { url } = await server.listen({ port: 0 })
  * console.log(`GraphQL at ${url}/graphql`)
  */
-export function createServer(options: ServerOptions): Server {
+export const createServer = (options: ServerOptions): Server => serverWithin(httpBounds, options)
+
+/** The same with other bounds on what clients take, for tests of them. */
+export function serverWithin(bounds: HttpBounds, options: ServerOptions): Server {
   const { database = defaultDatabaseUrl, logger = createLog('info') } = options
   const log = logger.child({}, { serializers: { err: loggedError } })
   const agents = agentsByName(options.agents)
   const offered = new Set(options.agents.map(({ name }) => name))
-  const { graceMs, allowedOrigins, ...settings } = settingsOf(options)
+  const { graceMs, allowedOrigins, introspection, graphiql, rateLimits, ...settings } = settingsOf(options)
   checkDatabase(database)
 
   const accessSettings = accessOf(options)
@@ -115,7 +122,9 @@ export function createServer(options: ServerOptions): Server {
   }
   const presentEngine = () => present().engine
   const isOpen = () => running?.access.isOpen ?? false
-  const signIn = signInWith((...asked) => present().access.identify(...asked), log)
+  const monotonic = () => performance.now()
+  const failures = failedSignIns(rateLimit(rateLimits.failedSignInsPerMinute, monotonic))
+  const signIn = signInWith((...asked) => present().access.identify(...asked), failures, log)
   const watch: Watch = (identity, onOver) => present().access.watch(identity, onOver)
   const readiness = async () => refusal() ?? (await storeRefusal(presentEngine()))
   const as =
@@ -141,7 +150,10 @@ export function createServer(options: ServerOptions): Server {
     engine: presentEngine,
     readiness,
     refusal,
-    graphiql: () => loopbackOnly,
+    graphiql: () => graphiql ?? loopbackOnly,
+    introspection: () => introspection ?? loopbackOnly,
+    allowedOrigins,
+    countStart: countingStarts(rateLimit(rateLimits.startRunPerMinute, monotonic), isOpen),
     live,
     maxBody,
     log,
@@ -174,8 +186,7 @@ export function createServer(options: ServerOptions): Server {
       await server.start()
       const open = isOpen()
       if (open && !isLoopback(host)) throw openBeyondLoopback(host)
-      const http = createHttpServer({ shouldUpgradeCallback: wantsWebSocket }, (request, response) => {
-        if (!hasUrl(request)) return void response.writeHead(400, { connection: 'close' }).end()
+      const http = createHttpServer(bounds, (request, response) => {
         void activity.track(Promise.resolve(pipeline(request, response)))
       })
       http.on('upgrade', server.handleUpgrade)
@@ -230,12 +241,6 @@ const storeRefusal = (engine: Engine): Promise<string | null> =>
     ),
     new Promise<string>((resolve) => setTimeout(resolve, 2_000, 'the database does not answer').unref()),
   ])
-
-/** Any other protocol that a client offers to go on with (curl's h2c) may be ignored, and the request answered: RFC 9110, 7.8. */
-const wantsWebSocket = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket'
-
-/** Host and path come as they were sent; what makes no URL together would be answered with a stack trace. */
-const hasUrl = ({ headers, url }: IncomingMessage) => URL.canParse(`http://${headers.host ?? 'localhost'}${url}`)
 
 const openBeyondLoopback = (host: string) =>
   new CountersignError(

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { bearerToken, type Identify, type Identity } from '../access/authenticate.ts'
 import { CountersignError } from '../errors.ts'
+import type { FailedSignIns } from './failed-sign-ins.ts'
 
 /** Who wants in, by any transport. */
 export type Caller = {
@@ -17,18 +18,30 @@ export type Caller = {
 /**
  * Null when nobody may ask this way.
  *
- * @throws CountersignError BAD_USER_INPUT when for whom they ask is not clear.
+ * @throws CountersignError BAD_USER_INPUT when for whom they ask is not clear, RATE_LIMITED when too many failed from their address.
  */
 export type SignIn = (caller: Caller) => Promise<Identity | null>
 
-/** Every sign-in of every transport goes through here, and every failure: whatever counts failures by address belongs here. */
+/** Every sign-in of every transport goes through here, and every failure. */
 export const signInWith =
-  (identify: Identify, log: Logger): SignIn =>
+  (identify: Identify, failures: FailedSignIns, log: Logger): SignIn =>
   async ({ authorization, request, actingFor, address, requestId }) => {
-    const signIn = await identify(bearerToken(authorization), request, actingFor)
-    if ('identity' in signIn) return signIn.identity
-    const who = { operation: 'signIn', requestId, principal: null, tenant: null }
-    log.warn({ ...who, reason: signIn.refused, address }, 'sign-in refused')
+    const refused = (reason: string) =>
+      log.warn({ operation: 'signIn', requestId, principal: null, tenant: null, reason, address }, 'sign-in refused')
+    const token = bearerToken(authorization)
+    const retryAfterMs = failures.wait(address, token)
+    if (retryAfterMs > 0) {
+      refused('RATE_LIMITED')
+      const message = `Too many sign-ins from your address failed: try again in ${Math.ceil(retryAfterMs / 1_000)} s.`
+      throw new CountersignError('RATE_LIMITED', message, { retryAfterMs })
+    }
+    const signIn = await identify(token, request, actingFor)
+    if ('identity' in signIn) {
+      failures.succeeded(token)
+      return signIn.identity
+    }
+    failures.failed(address, signIn.refused)
+    refused(signIn.refused)
     if (signIn.message !== undefined) throw new CountersignError('BAD_USER_INPUT', signIn.message)
     return null
   }

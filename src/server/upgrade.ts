@@ -26,7 +26,7 @@ export function refusalOf(upgrade: IncomingMessage, { open, allowedOrigins, refu
   const foreign = open ? (foreignHost(request) ?? foreignOrigin(request)) : foreignPage(request, allowedOrigins)
   if (foreign !== null) return { status: '403 Forbidden', reason: foreign }
   const draining = refusal()
-  return draining === null ? null : { status: '503 Service Unavailable', reason: draining, headers: retryAfter }
+  return draining === null ? null : { status: '503 Service Unavailable', reason: draining, headers: retryAfter() }
 }
 
 const foreignPage = (request: Request, allowedOrigins: readonly string[]) =>

@@ -151,6 +151,8 @@ function identifying({ signIn, log }: Pick<WebSocketParts, 'signIn' | 'log'>) {
       if (isUnavailable(error)) return { code: tryAgainLater, reason: 'Who you are cannot be found out now' }
       if (error instanceof CountersignError && error.code === 'BAD_USER_INPUT')
         return { code: CloseCode.BadRequest, reason: error.message }
+      if (error instanceof CountersignError && error.code === 'RATE_LIMITED')
+        return { code: tryAgainLater, reason: error.message }
       log.error({ err: error, requestId }, 'Authentication failed to answer')
       return internalError
     }

@@ -55,6 +55,7 @@ const contextOf = ({ engine }: Harness, principal = admin): GraphQLContext => ({
   engine,
   principal,
   requestId: 'req_1',
+  countStart() {},
 })
 
 test.each([

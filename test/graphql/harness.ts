@@ -62,7 +62,7 @@ export async function openHarness(settings: Partial<Engine['settings']> = {}): P
   const engine: Engine = { ...parts, worker: createWorker(parts) }
   const request = (text: string, variableValues: Record<string, unknown>, as: Principal) => {
     const document = parseDocument(text)
-    const contextValue: GraphQLContext = { engine, principal: as, requestId: 'req_1' }
+    const contextValue: GraphQLContext = { engine, principal: as, requestId: 'req_1', countStart() {} }
     return { errors: validate(schema, document), args: { schema, document, variableValues, contextValue } }
   }
   const harness: Harness = {

@@ -15,6 +15,8 @@ const server = createServer({
   leaseMs: numberOf(LEASE_MS),
   graceMs: numberOf(GRACE_MS),
   maxConcurrentRuns: numberOf(MAX_CONCURRENT_RUNS),
+  // Whoever kills servers on and on starts more runs than anybody else.
+  rateLimits: { startRunPerMinute: 0 },
   logger: createLog(LOG_LEVEL as LogLevel),
 })
 const { url } = await server.listen({ port: Number(PORT) })
