@@ -122,6 +122,8 @@ export async function killAtEveryPoint(site: Site, ledger: Ledger, isThorough: b
     !holdsUpAll.test(point) && (isThorough || !point.startsWith('inner: ') || !seen.has(point.slice('inner: '.length)))
   const ordinary = [...seen].filter(([point]) => isTried(point))
   const direct = ordinary.map(([point, { script }], index) => ({ name: `direct-${index}`, script, point }))
+  // They leave decisions behind that nobody has heard of.
+  const deciding = direct.filter(({ point }) => point.startsWith('decide '))
 
   const second = site.spawn({ stops: [] })
   await Promise.all(cut.map(({ name }) => lives.get(name)))
@@ -133,6 +135,7 @@ export async function killAtEveryPoint(site: Site, ledger: Ledger, isThorough: b
     second,
     afterwards.flatMap(({ name, script, cut }) => (cut === null ? [] : [{ name, script, point: cut }])),
   )
+  await sendAll(second, deciding)
   await dieAt(second, 'renew before')
 
   // What nobody has heard of is looked for before anything else: it is not even up.
@@ -145,9 +148,10 @@ export async function killAtEveryPoint(site: Site, ledger: Ledger, isThorough: b
   await Promise.all(arrivals)
   await dieAt(third, 'renew after')
 
-  while (direct.length > 0) {
+  const others = direct.filter((journey) => !deciding.includes(journey))
+  while (others.length > 0) {
     const host = site.spawn({ stops: [] })
-    await sendAll(host, direct.splice(0, mostStopped))
+    await sendAll(host, others.splice(0, mostStopped))
     await die(host)
   }
 
