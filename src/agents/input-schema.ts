@@ -60,9 +60,9 @@ function readOutput(given: FlexibleSchema<unknown>): unknown {
 export function parserOf(given: FlexibleSchema<unknown> | null, json: JsonObject): InputSchema['parse'] {
   const validate = (given && asSchema(given).validate) ?? asSchema(z.fromJSONSchema(json)).validate
   return async (input) => {
-    const result = await validate?.(input)
-    if (!result?.success) return { ok: false, issues: issuesOf(result?.error) }
     try {
+      const result = await validate?.(input)
+      if (!result?.success) return { ok: false, issues: issuesOf(result?.error) }
       const value = toJson(result.value)
       if (isJsonObject(value)) return { ok: true, value }
       return { ok: false, issues: [{ path: [], message: 'The arguments must be a JSON object.' }] }
