@@ -92,16 +92,11 @@ function hidingTexts(given: readonly string[]): (text: string) => string {
   if (texts.length > mostTexts) return () => hidden
   // The longest first: what is part of another must not leave the rest of it.
   texts.sort((a, b) => b.length - a.length)
-  return (text) => without(text, texts)
+  return (text) => texts.reduce((rest, one) => rest.replaceAll(one, found), text).replaceAll(found, hidden)
 }
 
-const without = (text: string, [first, ...others]: readonly string[]): string =>
-  first === undefined
-    ? text
-    : text
-        .split(first)
-        .map((part) => without(part, others))
-        .join(hidden)
+/** Stands for what was found until the rest is searched: a text that is well-formed does not have it, and so nothing is found across it. */
+const found = '\ud800'
 
 /** Without what is hidden elsewhere, in names too. */
 function repeated(value: JsonValue, message: (text: string) => string): JsonValue {

@@ -48,6 +48,11 @@ describe('what is hidden in one place is hidden wherever the call repeats it', (
     const list = toJsonText({ all: Array.from({ length: 200 }, (_, n) => `number ${n}`) })
     expect(hidingOf(paths('all'), list).message('Nothing of it.')).toBe(hidden)
   })
+  test('a hundred of them, found two hundred thousand times, block nobody for long', { timeout: 10_000 }, () => {
+    const list = toJsonText({ all: Array.from({ length: 100 }, (_, n) => `${1_000 + n}x`) })
+    const text = hidingOf(paths('all'), list).message('1000x1001y'.repeat(200_000))
+    expect(text).toBe(`${hidden}1001y`.repeat(200_000))
+  })
   test('what does not parse is hidden as a whole, without paths nothing is', () => {
     expect(hiding.arguments('{"ssn":' as JsonText)).toBe(JSON.stringify(hidden))
     expect(hidingOf([], proposed).arguments(proposed)).toBe(proposed)

@@ -8,8 +8,8 @@ type Names = Pick<JwtSettings, 'nameClaim' | 'tenantClaim' | 'defaultTenant' | '
 /** Whom the claims of a token make its bearer, once its signature, issuer, audience and times are found right. */
 export function principalOfClaims(claims: Claims, names: Names): PrincipalInput | { readonly refused: Refusal } {
   const { sub: id } = claims
-  // Whoever may choose their name at the provider must not become the principal of an API key.
-  if (!isText(id, 246) || /^(prn_)?key_/.test(id)) return { refused: 'WRONG_CLAIMS' }
+  // Whoever may choose their name at the provider must not become the principal of an API key, nor `prn_alice` Alice.
+  if (!isText(id, 246) || /^(prn|key)_/.test(id)) return { refused: 'WRONG_CLAIMS' }
   const tenant = claimAt(claims, names.tenantClaim) ?? names.defaultTenant
   if (!isText(tenant, 200)) return { refused: 'NO_TENANT' }
   const granted = grantedRoles(claimAt(claims, names.rolesClaim), names.roleNames)

@@ -5,6 +5,8 @@ import { isJsonObject, type JsonObject, type JsonValue, toJson } from '../json.t
 import { withoutMarks } from './schema-fields.ts'
 
 export type InputIssue = { readonly path: readonly string[]; readonly message: string }
+/** Of an input that is wrong all over, the first of it says enough. */
+export const mostIssues = 100
 export type Parsed =
   | { readonly ok: true; readonly value: JsonObject }
   | { readonly ok: false; readonly issues: readonly InputIssue[] }
@@ -60,9 +62,9 @@ function readOutput(given: FlexibleSchema<unknown>): unknown {
 export function parserOf(given: FlexibleSchema<unknown> | null, json: JsonObject): InputSchema['parse'] {
   const validate = (given && asSchema(given).validate) ?? asSchema(z.fromJSONSchema(json)).validate
   return async (input) => {
-    const result = await validate?.(input)
-    if (!result?.success) return { ok: false, issues: issuesOf(result?.error) }
     try {
+      const result = await validate?.(input)
+      if (!result?.success) return { ok: false, issues: issuesOf(result?.error) }
       const value = toJson(result.value)
       if (isJsonObject(value)) return { ok: true, value }
       return { ok: false, issues: [{ path: [], message: 'The arguments must be a JSON object.' }] }
@@ -78,7 +80,7 @@ function issuesOf(error: unknown): InputIssue[] {
   const list = Array.isArray(holder) ? holder : (holder as { issues?: unknown } | undefined)?.issues
   const parsed = issueList.safeParse(list)
   if (!parsed.success || parsed.data.length === 0) return [{ path: [], message: messageOf(error) }]
-  return parsed.data.map(({ path, message }) => ({
+  return parsed.data.slice(0, mostIssues).map(({ path, message }) => ({
     path: (path ?? []).map((step) =>
       String(typeof step === 'object' && step !== null && 'key' in step ? step.key : step),
     ),

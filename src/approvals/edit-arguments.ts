@@ -1,4 +1,4 @@
-import type { InputIssue, InputSchema } from '../agents/input-schema.ts'
+import { type InputIssue, type InputSchema, mostIssues } from '../agents/input-schema.ts'
 import {
   byteLength,
   isJsonObject,
@@ -29,7 +29,7 @@ export async function readEditedArguments(schema: InputSchema, given: unknown, l
   const parsed = await schema.parse(value)
   if (!parsed.ok)
     return { ok: false, issues: parsed.issues.map(({ path, message }) => ({ path: [...at, ...path], message })) }
-  const unknown = unknownMembers(value, parsed.value, at)
+  const unknown = unknownMembers(value, parsed.value, at).slice(0, mostIssues)
   if (unknown.length > 0)
     return { ok: false, issues: unknown.map((path) => ({ path, message: 'The tool has no such parameter.' })) }
   const text = toJsonText((await isSettled(schema, parsed.value)) ? parsed.value : completed(value, parsed.value))

@@ -1,5 +1,5 @@
 import type { Agent, AgentTool } from '../agents/agent.ts'
-import type { InputIssue } from '../agents/input-schema.ts'
+import { type InputIssue, mostIssues } from '../agents/input-schema.ts'
 import type { Limits } from '../engine.ts'
 import type { DecisionInput } from '../inputs.ts'
 import { byteLength, isJsonObject, type JsonText, mergeObjects, readJsonObject, toJson, toJsonText } from '../json.ts'
@@ -49,6 +49,12 @@ export async function readDecision(
     return 'issues' in read ? refuse(read.issues) : { ok: true, decision: { ...nothing, outcome: read } }
   }
   if (edited === undefined && values === undefined) return { ok: true, decision: nothing }
+  // Before anything is looked for in them.
+  const long = Object.entries({ arguments: edited, values }).filter(([, part]) => isLonger(part, limits.arguments))
+  if (long.length > 0) {
+    const message = `At most ${limits.arguments} bytes.`
+    return refuse(long.map(([part]) => ({ path: ['approve', part], message })))
+  }
 
   const tool = agents.get(call.agentName)?.tools.get(call.toolName)
   // What was shown is bound to the schema it was shown with: a tool with another one cannot check what is given for it.
@@ -70,6 +76,15 @@ export async function readDecision(
   return { ok: true, decision: { ...nothing, arguments: text, values: filled?.text ?? null, fingerprint: print } }
 }
 
+/** What is no JSON is refused by whoever reads it. */
+function isLonger(given: unknown, limit: number): boolean {
+  try {
+    return byteLength(JSON.stringify(given) ?? '') > limit
+  } catch {
+    return false
+  }
+}
+
 async function readEdit(
   tool: AgentTool,
   given: unknown,
@@ -78,7 +93,9 @@ async function readEdit(
 ): Promise<Edited> {
   const at = ['approve', 'arguments']
   const { value, unknown } = readHidden(given, proposed, sensitive)
-  if (unknown.length > 0) return { ok: false, issues: unknown.map((path) => cannotTell([...at, ...path])) }
+  if (unknown.length > 0) {
+    return { ok: false, issues: unknown.slice(0, mostIssues).map((path) => cannotTell([...at, ...path])) }
+  }
   const read = await readEditedArguments(tool.modelSchema, value, limits.arguments)
   return read.ok ? read : { ok: false, issues: shownIssues(read.issues, at, sensitive, value, proposed) }
 }
@@ -96,7 +113,9 @@ async function readValues(tool: AgentTool, own: JsonText, given: unknown, limit:
     const unknown = Object.keys(values).filter((field) => !fields.includes(field))
     if (unknown.length > 0) {
       return refuse(
-        unknown.map((field) => ({ path: [...at, field], message: 'This is no field for a person to fill.' })),
+        unknown
+          .slice(0, mostIssues)
+          .map((field) => ({ path: [...at, field], message: 'This is no field for a person to fill.' })),
       )
     }
     // What stands in a person's field of a record that somebody changed is no person's word.

@@ -44,7 +44,12 @@ export const InvalidInputError = builder.objectRef<Results.InvalidInputError>('I
   extensions: isPublic,
   description: 'The input is well-formed, and does not fit what it is for. Nothing of it was applied.',
   interfaces: [UserError],
-  fields: (t) => ({ issues: t.expose('issues', { type: [InputIssue], description: 'All that is wrong with it.' }) }),
+  fields: (t) => ({
+    issues: t.expose('issues', {
+      type: [InputIssue],
+      description: 'All that is wrong with it; of very much, the first of it.',
+    }),
+  }),
 })
 
 export const IdempotencyConflictError = builder

@@ -111,8 +111,8 @@ export function watchPendingApprovals(
     if (before !== undefined && before >= revision) return null
     if (status !== 'PENDING') {
       known.delete(id)
-      // An audit record is decided from its first revision on: it never was pending.
-      return revision > 1 ? { __typename: 'PendingApprovalRemoved', at, approval } : null
+      // An audit record is written with its answer: it never was pending.
+      return approval.type === 'AUDIT' ? null : { __typename: 'PendingApprovalRemoved', at, approval }
     }
     if (before === undefined && read <= lastReadBefore) return stillPending(id)
     return present(approval)

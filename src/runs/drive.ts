@@ -5,8 +5,8 @@ import { expire } from '../approvals/deadlines.ts'
 import type { Engine } from '../engine.ts'
 import { isUnavailable } from '../errors.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
-import { type ApprovalRecord, type CancelRequest, isOver, type RunRecord } from '../store/records.ts'
-import { type Budget, endOfTime } from './budget.ts'
+import { type ApprovalRecord, type CancelRequest, isOver, type RunFailure, type RunRecord } from '../store/records.ts'
+import { type Budget, endOfTime, overtime } from './budget.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
 import type { Call } from './fold.ts'
@@ -90,8 +90,18 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     changed = Promise.withResolvers()
   }
 
+  /** At the latest when the run's time is over: a call that does not hear that it shall stop would have no end. */
   async function allQuiet() {
-    while (running.size > 0) await somethingChanges()
+    while (running.size > 0) {
+      const present = budget()
+      const failure = present && overtime(lease.state, present, store.now())
+      if (failure) stopAll(failure)
+      await somethingChanges(failure ? null : endOfTime(lease.state, present))
+    }
+  }
+
+  function stopAll({ message }: RunFailure) {
+    for (const stopped of [asking, outOfTime]) stopped.abort(new DOMException(message, 'TimeoutError'))
   }
 
   async function lookAround() {
@@ -133,7 +143,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         await somethingChanges(endOfTime(lease.state, budget()))
         return false
       case 'stop':
-        for (const stopped of [asking, outOfTime]) stopped.abort(new DOMException(step.failure.message, 'TimeoutError'))
+        stopAll(step.failure)
         await somethingChanges()
         return false
       case 'fail':
@@ -193,7 +203,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   async function cancelChildren(cancelled: readonly RunRecord[], request: CancelRequest) {
     const asked = new Map(children)
     for (const { id } of cancelled) {
-      const child = await store.runs.signal(id, { ...request, at: store.now() })
+      const child = await fromStore(store.runs.signal(id, { ...request, at: store.now() }))
       if (child) asked.set(id, child)
       else asked.delete(id)
       wakeOnce(id)
@@ -254,7 +264,9 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     if (!agent) return leaveToOthers()
     const prompt = await fromStore(prompts.forCalls(agent, lease.state))
     // What was read to hear the decision need not be read again to act on it.
-    const records = { approvals: { get: async (id: ApprovalId) => approvals.get(id) ?? store.approvals.get(id) } }
+    const records = {
+      approvals: { get: async (id: ApprovalId) => approvals.get(id) ?? fromStore(store.approvals.get(id)) },
+    }
     const admitted: { call: Call; tool: AgentTool; permit: Permit }[] = []
     const admissions = await Promise.all(
       calls.map(async (call) => {

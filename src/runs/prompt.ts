@@ -6,7 +6,7 @@ import type {
 } from '@ai-sdk/provider'
 import type { Agent } from '../agents/agent.ts'
 import { isJsonObject, parseJson, readJson } from '../json.ts'
-import { argumentsOf, type Call, type RunState, type Turn } from './fold.ts'
+import type { Call, RunState, Turn } from './fold.ts'
 
 type AssistantPart = Extract<LanguageModelV4Message, { role: 'assistant' }>['content'][number]
 type Output = LanguageModelV4ToolResultPart['output']
@@ -112,7 +112,8 @@ function outputOf(call: Call): Output {
     const edited = decision?.arguments ?? null
     if (edited !== null) {
       const note = 'The reviewer changed the arguments before approving. The tool ran with these.'
-      return { type: 'json', value: { note, arguments: readJson(argumentsOf(call)), result: readJson(outcome.result) } }
+      // Without what a person filled in: that is hidden from the model.
+      return { type: 'json', value: { note, arguments: readJson(edited), result: readJson(outcome.result) } }
     }
     if (modelOutput !== null) return JSON.parse(modelOutput) as Output
     const result = readJson(outcome.result)

@@ -42,6 +42,8 @@ export type Conversation = {
 
 /** Operations of any kind. */
 const maxOperations = 100
+/** With those that their client has completed and that still go on: a mutation is not broken off in the middle. */
+const maxUnderWay = 2 * maxOperations
 
 /**
  * One client's part of GraphQL over WebSocket, by the rules of https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. Not by `makeServer` of
@@ -50,6 +52,7 @@ const maxOperations = 100
 export function converse(peer: Peer, parts: ConversationParts): Conversation {
   type Operation = { results?: AsyncIterator<ExecutionResult> }
   const open = new Map<string, Operation>()
+  let underWay = 0
   let ended = false
   const { errorsOf, leaving, initTimeoutMs } = parts
   let admit: ConversationParts['admit'] | null = parts.admit
@@ -94,9 +97,11 @@ export function converse(peer: Peer, parts: ConversationParts): Conversation {
   async function run({ id, payload }: SubscribeMessage) {
     if (execute === null) return close({ code: CloseCode.Unauthorized, reason: 'Unauthorized' })
     if (open.has(id)) return close({ code: CloseCode.SubscriberAlreadyExists, reason: alreadyExists(id) })
-    if (open.size >= maxOperations) return tell({ id, type: MessageType.Error, payload: errorsOf(tooMany()) })
+    if (open.size >= maxOperations || underWay >= maxUnderWay)
+      return tell({ id, type: MessageType.Error, payload: errorsOf(tooMany()) })
     const operation: Operation = {}
     open.set(id, operation)
+    underWay += 1
     const isOpen = () => open.get(id) === operation
     const next = async (result: ExecutionResult) => {
       if (isOpen()) await tell({ id, type: MessageType.Next, payload: result })
@@ -127,6 +132,8 @@ export function converse(peer: Peer, parts: ConversationParts): Conversation {
       await finish(goesOn ? null : { type: MessageType.Complete })
     } catch (thrown) {
       await finish({ type: MessageType.Error, payload: errorsOf(thrown) })
+    } finally {
+      underWay -= 1
     }
   }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { CloseCode, handleProtocols } from 'graphql-ws'
 import type { Logger } from 'pino'
-import { type RawData, WebSocket, WebSocketServer } from 'ws'
+import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import type { Identity } from '../access/authenticate.ts'
 import type { Over, Watch } from '../access/watch.ts'
 import { CountersignError, isUnavailable } from '../errors.ts'
@@ -12,12 +12,11 @@ import { heartbeat } from './heartbeat.ts'
 import type { Pipeline } from './pipeline.ts'
 import { principalSockets } from './principal-sockets.ts'
 import { requestIdOf } from './request-id.ts'
+import { send } from './send.ts'
 import type { SignIn } from './sign-in.ts'
 import { refusalOf, refuse, toRequest } from './upgrade.ts'
 import { operations } from './websocket-operations.ts'
 
-/** Beyond so many bytes that a client has not taken yet, its subscriptions are not asked for more, and its messages are not read. */
-const highWater = 1024 * 1024
 /** In bytes, of one message of a client. */
 const maxMessage = 1024 * 1024
 const socketsOfPrincipal = 1_000
@@ -157,18 +156,4 @@ function identifying({ signIn, log }: Pick<WebSocketParts, 'signIn' | 'log'>) {
       return internalError
     }
   }
-}
-
-/** Resolves when the client may be sent more: at once, or when it has taken what it was sent. */
-function send(socket: WebSocket, text: string): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.readyState !== WebSocket.OPEN) return resolve()
-    const full = socket.bufferedAmount > highWater
-    if (full) socket.pause()
-    socket.send(text, () => {
-      if (full && socket.bufferedAmount <= highWater) socket.resume()
-      resolve()
-    })
-    if (!full) resolve()
-  })
 }

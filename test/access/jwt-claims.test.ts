@@ -55,6 +55,10 @@ test('a name that is none is left out, and an id that is none is refused', () =>
     expect(principalOfClaims({ ...claims, sub }, names)).toEqual({ refused: 'WRONG_CLAIMS' })
 })
 
+test('nobody becomes somebody else by a name with the prefix of our ids', () => {
+  expect(principalOfClaims({ ...claims, sub: `prn_${alice.id}` }, names)).toEqual({ refused: 'WRONG_CLAIMS' })
+})
+
 test('an actor is one of the named services, for the same issuer; another refuses the token, and so does any when none is named', () => {
   const iss = 'https://idp.example/'
   const of = (act: unknown, actors?: string[]) => principalOfClaims({ ...claims, iss, act }, { ...names, actors })

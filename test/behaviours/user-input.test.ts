@@ -109,6 +109,19 @@ forEachStore(({ serve }) => {
       expect(kept.inputs()).toEqual([{ to: 'Robin', amount: { euros: 3, cents: 0 } }])
     })
 
+    test('R7 what they filled in is not told to the model with what they edited', async () => {
+      const pay = { inputSchema, execute: () => 'paid', approval: 'required', pause: 'user-input', userInput: ['note'] }
+      const input = { to: 'Riley', amount: { euros: 2 } }
+      const { agent, prompts } = agentOf({ pay }, [[{ call: 'pay', input }]])
+      await using api = await serve({ agents: [agent] })
+      const run = await start(api)
+      const [{ id }] = approvalsOf(run)
+      await decide(api, id, { decision: approve({ note: 'Between us.' }, { arguments: { ...input, to: 'Robin' } }) })
+      expect(await finished(api, run.id)).toMatchObject({ status: 'COMPLETED' })
+      expect(JSON.stringify(prompts.at(-1))).toContain('Robin')
+      expect(JSON.stringify(prompts.at(-1))).not.toContain('Between us.')
+    })
+
     test('R7 a rule over all fields holds for what was filled in', async () => {
       const kept = ledger()
       const checked = inputSchema.refine(

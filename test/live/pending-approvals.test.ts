@@ -62,7 +62,7 @@ describe('pending approvals', () => {
     const watched = watchPendingApprovals(scene, approver, {})
     await pull(watched)
     const run = await scene.startRun()
-    await run.propose(1, { type: 'AUDIT', status: 'APPROVED' })
+    await run.propose(1, { type: 'AUDIT', status: 'APPROVED', revision: 2 })
     const [pending] = await (await scene.startRun()).propose(1)
     const event = await pull(watched)
     expect([kind(event), approvalOf(event)?.id]).toEqual(['Added', pending?.id])

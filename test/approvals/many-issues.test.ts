@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { resolveApproval } from '../../src/approvals/resolve.ts'
+import { hidden } from '../../src/sensitive.ts'
+import { agentOf, anna, openShop } from '../runs/workshop.ts'
+
+test.each([
+  ['hidden where nothing is', (n: number) => ({ list: Array.from({ length: n }, () => hidden) })],
+  ['of another type', (n: number) => ({ list: Array.from({ length: n }, () => 'x') })],
+  ['unknown', (n: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`field${i}`, i]))],
+])('an edit that is wrong in very many places is refused, and told of the first: %s', async (_, edited) => {
+  const inputSchema = z.object({ list: z.array(z.number()).default([]) })
+  const guarded = { inputSchema, approval: 'required' as const, execute: () => 'done' }
+  await using shop = await openShop({ agents: [agentOf({ guarded }, [[{ call: 'guarded', input: {} }]])] })
+  const { id } = await shop.start({ waitMs: 20_000 })
+  const [approval] = await shop.pending(id)
+  if (!approval) throw new Error('An approval was expected.')
+  const edit = (n: number) =>
+    resolveApproval(shop.engine, anna, { approvalId: approval.id, decision: { approve: { arguments: edited(n) } } })
+  for (const n of [1_000, 200_000]) {
+    const answer = await edit(n)
+    if (answer.__typename !== 'InvalidInputError') throw new Error(`It is ${answer.__typename}.`)
+    expect(answer.issues.length).toBeLessThanOrEqual(100)
+  }
+  expect(await edit(0)).toMatchObject({ __typename: 'ResolveApprovalSuccess' })
+})

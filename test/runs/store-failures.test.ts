@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { continueRun } from '../../src/runs/continue.ts'
+import { faulty, turns } from './faulty-store.ts'
+import { agentOf, isDone, isPaused, openShop, rita, tally } from './workshop.ts'
+
+const inputSchema = z.object({})
+const storeError = { status: 'FAILED', error: { code: 'STORE_ERROR' } }
+
+/** A store that refuses some of its methods for good while `broken` names them. */
+function breakable() {
+  const broken = new Set<string>()
+  const change = (store: Parameters<typeof faulty>[0]) =>
+    faulty(store, (method, call) => (broken.has(method) ? Promise.reject(new Error('It is broken.')) : call()))
+  return { broken, change }
+}
+
+test('an approval that cannot be read when its call is about to run is STORE_ERROR and not INTERNAL: it can be continued', async () => {
+  const { broken, change } = breakable()
+  const { made, mark } = tally()
+  const guarded = { inputSchema, approval: 'required' as const, execute: mark }
+  await using shop = await openShop({ agents: [agentOf({ guarded }, [[{ call: 'guarded' }]])] }, { change })
+  const { id } = await shop.start({ waitMs: 20_000, resumeMode: 'MANUAL' })
+  const [approval] = await shop.pending(id)
+  if (!approval) throw new Error('An approval was expected.')
+  await shop.decide(approval)
+  await shop.until(id, (run) => isPaused(run) && run.lease === null && run.due === null)
+  broken.add('approvals.get')
+  const onwards = () => continueRun(shop.engine, rita, { runId: id, waitMs: 20_000 })
+  expect(await onwards()).toMatchObject({ run: storeError })
+  expect(made.size).toBe(0)
+  broken.clear()
+  expect(await onwards()).toMatchObject({ run: { status: 'COMPLETED' } })
+  expect([...made.values()]).toEqual([1])
+})
+
+test('a run that fails through the database waits for a tool that ignores its signal no longer than its time', async () => {
+  const { broken, change } = breakable()
+  let ahead = 0
+  const entered = Promise.withResolvers<AbortSignal>()
+  const end = Promise.withResolvers<unknown>()
+  const execute = (_: unknown, { abortSignal }: { abortSignal: AbortSignal }) => {
+    entered.resolve(abortSignal)
+    return end.promise
+  }
+  const agent = agentOf({ tool: { inputSchema, execute } }, [[{ call: 'tool' }]], { timeout: '1h' })
+  const clock = () => Date.now() + ahead
+  // So long that the clock moves within it.
+  const settings = { leaseMs: 4 * 3_600_000 }
+  await using shop = await openShop({ agents: [agent], settings }, { change, clock })
+  const { id } = await shop.start()
+  const signal = await entered.promise
+  // Only what the drive reads: `until` reads the run.
+  broken.add('runs.get')
+  shop.engine.worker.wake(id)
+  await new Promise((aborted) => signal.addEventListener('abort', aborted))
+  broken.clear()
+  ahead += 3_600_000
+  shop.engine.worker.wake(id)
+  try {
+    expect(await shop.until(id, isDone)).toMatchObject(storeError)
+  } finally {
+    end.resolve('too late')
+    await turns(20)
+  }
+})
