@@ -95,9 +95,10 @@ forEachStore(({ serve, approvalRecord, editApproval, deleteApproval }) => {
       for (const [what, change] of Object.entries(changes)) {
         const { run, id } = await s.paused()
         await s.tamper(id, change)
-        // However it is asked for now.
+        // However it is asked for now. The run of another tenant is in no answer: then there is none.
         for (const { approve } of Object.values(pauses)) {
-          await resolve(s.api, id, { as: people[what] ?? 'approver-2', decision: { approve } })
+          const answered = resolve(s.api, id, { as: people[what] ?? 'approver-2', decision: { approve } })
+          await (what === 'its tenant' ? answered.catch(() => null) : answered)
         }
         expect(['PAUSED', 'TAMPERED'], what).toContain(await s.outcomeOf(run))
       }

@@ -12,8 +12,8 @@ import { forEachStore } from './support/stores.ts'
 const warm = 100
 /** More than a consumer may fall behind. */
 const changes = 1_200
-/** Each event has the same 4 KB this often: 600 KB, and 720 MB for all of them. */
-const copies = 150
+/** Each event has the same 4 KB this often: 360 KB, and 430 MB for all of them. */
+const copies = 90
 const bounded = 200 * 1024 * 1024
 
 const bulkyDocument = `subscription {
