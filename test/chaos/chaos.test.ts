@@ -18,12 +18,12 @@ async function play(ground: Ground, name: string, what: Play): Promise<void> {
   expect(row.runs).toBeGreaterThan(0)
 }
 
-describe('a server on SQLite', { timeout: 600_000 }, () => {
+describe('a server on SQLite', { timeout: 1_200_000 }, () => {
   test('S1 is killed at every named point of the way', () => play(sqliteGround, 'every point', everyPoint()))
   test('S1 is killed at twenty moments', () => play(sqliteGround, 'any moment', twenty))
 })
 
-describe.skipIf(mongodbIsOff())('servers on MongoDB', { timeout: 600_000 }, () => {
+describe.skipIf(mongodbIsOff())('servers on MongoDB', { timeout: 1_200_000 }, () => {
   let ground: Awaited<ReturnType<typeof mongodbGround>>
   beforeAll(async () => {
     ground = await mongodbGround()
