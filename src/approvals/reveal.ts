@@ -4,10 +4,11 @@ import { maySeeApproval, whyNotReveal } from '../access/rules.ts'
 import type { Engine } from '../engine.ts'
 import { isApprovalId } from '../ids.ts'
 import type { RevealArgumentInput } from '../inputs.ts'
-import { type JsonText, type JsonValue, mergeObjects } from '../json.ts'
+import type { JsonText, JsonValue } from '../json.ts'
 import { forbidden, invalidInput, notFound, type RevealArgumentResult } from '../results.ts'
 import { hiddenValue, hidingOf } from '../sensitive.ts'
 import type { ApprovalRecord } from '../store/records.ts'
+import { finalArguments } from './final-arguments.ts'
 import { sensitiveOf } from './shown.ts'
 
 /** The record is read and sent whole each time: looks without end would make it too large to be decided. */
@@ -55,10 +56,8 @@ function valueIn(
 }
 
 /** As proposed, or as they were edited and completed. */
-function argumentsNow({ arguments: own, resolution }: ApprovalRecord): JsonText {
-  const edited = resolution?.arguments ?? own
-  return resolution?.values ? mergeObjects(edited, resolution.values) : edited
-}
+const argumentsNow = ({ arguments: proposed, resolution }: ApprovalRecord): JsonText =>
+  finalArguments(proposed, resolution)
 
 /** Without GraphQL nothing has checked it before. */
 const isPath = (path: unknown): path is readonly string[] =>

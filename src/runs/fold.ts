@@ -1,5 +1,6 @@
+import { finalArguments } from '../approvals/final-arguments.ts'
 import type { ApprovalId, CallId, PrincipalId, RunId } from '../ids.ts'
-import { byteLength, type JsonText, mergeObjects, sha256 } from '../json.ts'
+import { byteLength, type JsonText, sha256 } from '../json.ts'
 import type { HistoryRef, RunFailure, RunStatus } from '../store/records.ts'
 import type { CallDecision, CallOutcome, Entry, EntryOf, ProposedCall } from './journal.ts'
 
@@ -226,11 +227,7 @@ export const openChildren = (state: Pick<RunState, 'turns'>): readonly RunId[] =
   presentCalls(state).flatMap((call) => (call.childId !== null && !isSettled(call) ? [call.childId] : []))
 
 /** The arguments a call runs with: as proposed or as its approver edited them, completed by what a person filled in. */
-export function argumentsOf({ proposed, decision }: Call): JsonText {
-  const own = decision?.arguments ?? proposed.arguments
-  const values = decision?.values ?? null
-  return values === null ? own : mergeObjects(own, values)
-}
+export const argumentsOf = ({ proposed, decision }: Call): JsonText => finalArguments(proposed.arguments, decision)
 
 /** Whether an approver decides the call, by its record. */
 export const isForApprover = (call: Call): boolean => isInDoubt(call) || call.proposed.gate?.approval === 'REQUIRED'
