@@ -3,7 +3,7 @@ import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
 import { isAbstractType, OperationTypeNode } from 'graphql'
 import { createClient } from 'graphql-ws'
 import { schema } from '../../src/graphql/schema.ts'
-import { type Authorize, failed, type PeopleClient, retryWait } from './people-client.ts'
+import { type Authorize, failed, type PeopleClient, retryWait, silentWhenClosed } from './people-client.ts'
 
 /** Of each interface and union: without it fragments on them match nothing for sure. */
 const possibleTypes = Object.fromEntries(
@@ -30,7 +30,7 @@ export function apollo(endpoint: string, authorize: Authorize): PeopleClient {
     http,
   )
   const client = new ApolloClient({ link, cache: new InMemoryCache({ possibleTypes, typePolicies }) })
-  return {
+  return silentWhenClosed({
     async ask(document, variables = {}) {
       const parsed = gql(document)
       const isQuery = parsed.definitions.some((one) => 'operation' in one && one.operation === OperationTypeNode.QUERY)
@@ -49,5 +49,5 @@ export function apollo(endpoint: string, authorize: Authorize): PeopleClient {
       client.stop()
       await socket.dispose()
     },
-  }
+  })
 }

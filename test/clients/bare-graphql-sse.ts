@@ -1,6 +1,6 @@
 import { createClient } from 'graphql-sse'
 import type { AnyData } from '../support/client.ts'
-import { type Authorize, failed, type PeopleClient, retryWait } from './people-client.ts'
+import { type Authorize, failed, type PeopleClient, retryWait, silentWhenClosed } from './people-client.ts'
 
 /** `graphql-sse` by itself, with everything over Server-Sent Events. */
 export function bareGraphqlSse(url: string, authorize: Authorize): PeopleClient {
@@ -10,7 +10,7 @@ export function bareGraphqlSse(url: string, authorize: Authorize): PeopleClient 
     retryAttempts: Number.POSITIVE_INFINITY,
     retry: retryWait,
   })
-  return {
+  return silentWhenClosed({
     async ask(query, variables = {}) {
       for await (const { data, errors } of client.iterate<AnyData>({ query, variables })) {
         if (errors) throw new AggregateError(errors)
@@ -24,5 +24,5 @@ export function bareGraphqlSse(url: string, authorize: Authorize): PeopleClient 
       )
     },
     [Symbol.asyncDispose]: async () => client.dispose(),
-  }
+  })
 }

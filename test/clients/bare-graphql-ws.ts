@@ -1,6 +1,6 @@
 import { createClient } from 'graphql-ws'
 import type { AnyData } from '../support/client.ts'
-import { type Authorize, failed, type PeopleClient, retryWait } from './people-client.ts'
+import { type Authorize, failed, type PeopleClient, retryWait, silentWhenClosed } from './people-client.ts'
 
 /** `graphql-ws` by itself, with everything over one WebSocket. */
 export function bareGraphqlWs(endpoint: string, authorize: Authorize): PeopleClient {
@@ -11,7 +11,7 @@ export function bareGraphqlWs(endpoint: string, authorize: Authorize): PeopleCli
     retryWait,
     shouldRetry: () => true,
   })
-  return {
+  return silentWhenClosed({
     async ask(query, variables = {}) {
       for await (const { data, errors } of client.iterate<AnyData>({ query, variables })) {
         if (errors) throw new AggregateError(errors)
@@ -25,5 +25,5 @@ export function bareGraphqlWs(endpoint: string, authorize: Authorize): PeopleCli
       )
     },
     [Symbol.asyncDispose]: async () => void (await client.dispose()),
-  }
+  })
 }

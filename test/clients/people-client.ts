@@ -6,11 +6,26 @@ export type PeopleClient = AsyncDisposable & {
   ask(document: string, variables?: Variables): Promise<AnyData>
   /**
    * From now on, also over connections that break. A subscription that is complete is over, and nobody else begins it again: that is left to who
-   * calls this.
+   * calls this, who is not told when the client is closed.
    */
   subscribe(document: string, variables: Variables, next: (data: AnyData) => void, complete: () => void): void
   /** What its cache has for a query that was asked before, without asking anybody. */
   cached?(document: string, variables: Variables): AnyData
+}
+
+/** Once it is closed nothing is complete any more: who subscribed anew then would do so for ever. */
+export function silentWhenClosed(client: PeopleClient): PeopleClient {
+  let isClosed = false
+  return {
+    ...client,
+    subscribe(document, variables, next, complete) {
+      client.subscribe(document, variables, next, () => isClosed || complete())
+    },
+    async [Symbol.asyncDispose]() {
+      isClosed = true
+      await client[Symbol.asyncDispose]()
+    },
+  }
 }
 
 /** Gives the `Authorization` of each connection. */

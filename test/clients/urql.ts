@@ -1,6 +1,6 @@
 import { createClient } from 'graphql-ws'
 import { Client, cacheExchange, fetchExchange, subscriptionExchange } from 'urql'
-import { type Authorize, failed, type PeopleClient, retryWait } from './people-client.ts'
+import { type Authorize, failed, type PeopleClient, retryWait, silentWhenClosed } from './people-client.ts'
 
 /** `urql` with its document cache: subscriptions over WebSocket, the rest over HTTP. */
 export function urql(endpoint: string, authorize: Authorize): PeopleClient {
@@ -25,7 +25,7 @@ export function urql(endpoint: string, authorize: Authorize): PeopleClient {
       }),
     ],
   })
-  return {
+  return silentWhenClosed({
     async ask(document, variables = {}) {
       const asked = document.trimStart().startsWith('mutation')
         ? client.mutation(document, variables)
@@ -45,5 +45,5 @@ export function urql(endpoint: string, authorize: Authorize): PeopleClient {
     },
     cached: (document, variables) => client.readQuery(document, variables)?.data,
     [Symbol.asyncDispose]: async () => void (await socket.dispose()),
-  }
+  })
 }

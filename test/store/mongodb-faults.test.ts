@@ -489,7 +489,7 @@ describe.skipIf(mongodbIsOff())('a MongoDB store', { timeout: 180_000 }, () => {
         if ((await times()) === 0) await vi.waitFor(write, eventually)
         expect(await times()).toBeGreaterThanOrEqual(1)
       }
-      const run = await claimed(store)
+      const run = await vi.waitFor(() => claimed(store), eventually)
       expect(await store.runs.step(aStep(run))).toMatchObject({ seq: 2 })
     })
   })
