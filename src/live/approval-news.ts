@@ -5,20 +5,28 @@ import type { ApprovalRecord } from '../store/records.ts'
 import type { News } from '../store/store.ts'
 import type { Hub } from './hub.ts'
 
-/** An approval as it was read after news of it, with the number of that read; `missed`: changes may have gone unread. */
+/**
+ * An approval as it was read after news of it, with the number of that read; 0 when it came with the news and may be as old as those. `missed`:
+ * changes may have gone unread.
+ */
 export type ApprovalNews =
   | { readonly kind: 'changed'; readonly approval: ApprovalRecord; readonly read: number }
   | { readonly kind: 'missed' }
 
 /**
- * Reads what changed once for all who listen. One read at a time, so that what is told of an approval never goes back;
- * each revision is told once. Listeners must not throw.
+ * Reads what changed once for all who listen, unless the news has it. One read at a time, so that what is told of an approval
+ * never goes back; each revision is told once. Listeners must not throw.
  */
 export type ApprovalReader = {
   listen(listener: (news: ApprovalNews) => void): Disposable
   /** The number of the last read that began. What a later one brings is at least as new as everything committed by now. */
   readonly lastRead: number
+  /** Somebody has read what there is, at this time of the store. What comes with news from about then is read again, once for all. */
+  snapshotRead(at: number): void
 }
+
+/** By how much the clocks of two processes may differ. */
+export const clocksApartMs = 2_000
 
 const batchSize = 100
 /** Told longer ago, an approval may be told of again, as the store has it: the feed does not lag so far behind. */
@@ -44,6 +52,7 @@ function createApprovalReader({ store, hub }: Pick<Engine, 'store' | 'hub'>): Ap
   /** The highest revision told, the longest ago first. */
   const told = new Map<ApprovalId, { readonly revision: number; readonly at: number }>()
   let lastRead = 0
+  let lastSnapshotAt = Number.NEGATIVE_INFINITY
   let reading = false
   let attached: Disposable | undefined
 
@@ -61,6 +70,7 @@ function createApprovalReader({ store, hub }: Pick<Engine, 'store' | 'hub'>): Ap
     if (news.kind === 'run') return
     if (news.kind === 'missed') return giveUp()
     if (revisionTold(news.id) >= news.revision) return
+    if (news.record && news.record.createdAt > lastSnapshotAt + clocksApartMs) return tell(news.record, 0)
     unread.set(news.id, { revision: news.revision, tries: 0 })
     if (unread.size > waitAtMost) return giveUp()
     if (reading) return
@@ -136,6 +146,9 @@ function createApprovalReader({ store, hub }: Pick<Engine, 'store' | 'hub'>): Ap
     },
     get lastRead() {
       return lastRead
+    },
+    snapshotRead(at) {
+      lastSnapshotAt = Math.max(lastSnapshotAt, at)
     },
   }
 }

@@ -5,7 +5,7 @@ import { CountersignError } from '../errors.ts'
 import type { ApprovalId } from '../ids.ts'
 import type { ApprovalRecord } from '../store/records.ts'
 import type { ApprovalFilter } from '../store/store.ts'
-import { type ApprovalNews, approvalReaderOf } from './approval-news.ts'
+import { type ApprovalNews, approvalReaderOf, clocksApartMs } from './approval-news.ts'
 import { openChannel, type Taken } from './channel.ts'
 
 export type PendingApprovalsInput = {
@@ -64,6 +64,7 @@ export function watchPendingApprovals(
   let snapshotDue = true
   /** The last read of changes that began before the last snapshot was read: what it brought may be older than the snapshot. */
   let lastReadBefore = 0
+  let lastSnapshotAt = 0
 
   function resync() {
     snapshotDue = true
@@ -100,13 +101,15 @@ export function watchPendingApprovals(
     const approvals = found.slice(0, first)
     known.clear()
     for (const { id, revision } of approvals) known.set(id, revision)
-    const event = { at: store.now(), reason, approvals, hasNextPage: found.length > first }
+    lastSnapshotAt = store.now()
+    reader.snapshotRead(lastSnapshotAt)
+    const event = { at: lastSnapshotAt, reason, approvals, hasNextPage: found.length > first }
     reason = 'RESYNC'
     return { __typename: 'PendingApprovalsSnapshot', ...event }
   }
 
   async function eventOf({ approval, read }: Changed): Promise<PendingEvent | null> {
-    const { id, status, revision, updatedAt: at } = approval
+    const { id, status, revision, createdAt, updatedAt: at } = approval
     const before = known.get(id)
     if (before !== undefined && before >= revision) return null
     if (status !== 'PENDING') {
@@ -114,11 +117,12 @@ export function watchPendingApprovals(
       // An audit record is written with its answer: it never was pending.
       return approval.type === 'AUDIT' ? null : { __typename: 'PendingApprovalRemoved', at, approval }
     }
-    if (before === undefined && read <= lastReadBefore) return stillPending(id)
+    const isAfterSnapshot = read > lastReadBefore || createdAt > lastSnapshotAt + clocksApartMs
+    if (before === undefined && !isAfterSnapshot) return stillPending(id)
     return present(approval)
   }
 
-  /** Read while the snapshot was, and not in it: beyond its window, newer, or decided in between. Only a later look can tell. */
+  /** Perhaps from before the snapshot, and not in it: beyond its window, newer, or decided in between. Only a later look can tell. */
   async function stillPending(id: ApprovalId): Promise<PendingEvent | null> {
     const approval = await orResync(() => store.approvals.get(id))
     // If it was decided meanwhile, the news of that is on its way.

@@ -40,11 +40,20 @@ export interface Store extends AsyncDisposable {
   ping(): Promise<void>
 }
 
-/** What changed, by id; the record itself is read from the store, or comes along where this process wrote it. `missed` says that news may have been lost. */
+/**
+ * What changed, by id. The record as the change left it comes along where it is at hand; it may have changed since. `missed` says that news may have
+ * been lost.
+ */
 export type News =
   /** `seq` is 0 where nothing was written to the journal and the place is not known: somebody's signal. */
   | { readonly kind: 'run'; readonly id: RunId; readonly seq: number; readonly record?: RunRecord }
-  | { readonly kind: 'approval'; readonly id: ApprovalId; readonly revision: number; readonly runId: RunId }
+  | {
+      readonly kind: 'approval'
+      readonly id: ApprovalId
+      readonly revision: number
+      readonly runId: RunId
+      readonly record?: ApprovalRecord
+    }
   | { readonly kind: 'missed' }
 
 export interface RunStore {

@@ -65,6 +65,33 @@ describe('news of pending approvals', () => {
     expect(reads).toBe(1)
   })
 
+  test('reads nothing of what comes with its news, once the snapshots are some time ago', async () => {
+    let now = 1_000_000
+    await using scene = await openScene({ clock: () => now })
+    let reads = 0
+    const counted = (look: (...args: never[]) => unknown) =>
+      ((...args: never[]) => {
+        reads += 1
+        return look(...args)
+      }) as never
+    const { get, getMany } = scene.store.approvals
+    const approvals = { ...scene.store.approvals, get: counted(get), getMany: counted(getMany) }
+    const engine = { store: { ...scene.store, approvals }, hub: scene.hub }
+    const watched = watchPendingApprovals(engine, approver, {})
+    await pull(watched)
+    now += 3_000
+    const [approval] = await (await scene.startRun()).propose(1)
+    expect(await pull(watched)).toMatchObject({ __typename: 'PendingApprovalAdded', approval })
+    if (approval) await decide(scene.store, approval)
+    expect(kind(await pull(watched))).toBe('Removed')
+    expect(reads).toBe(0)
+    // Somebody else’s snapshot has what is new, and knows nothing of what was before.
+    await pull(watchPendingApprovals(engine, approver, {}))
+    await (await scene.startRun()).propose(1)
+    expect(kind(await pull(watched))).toBe('Added')
+    expect(reads).toBe(1)
+  })
+
   test('news that is late or comes again is not told again', async () => {
     await using scene = await openScene()
     const feed = manualFeed()

@@ -18,7 +18,7 @@ import {
 } from './scene.ts'
 
 // Time is a list of gates: a read begins and ends behind one, a piece of news comes through one, and they open in any order.
-// The only timer, of a store that is away, goes off when the test says so.
+// News has the record with it or not. The only timer, of a store that is away, goes off when the test says so.
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
 afterEach(() => void vi.useRealTimers())
@@ -32,6 +32,7 @@ const action = fc.record({
     { arbitrary: fc.constantFrom('open' as const), weight: 12 },
   ),
   pick: fc.nat(1_000),
+  carries: fc.boolean(),
 })
 type Action = typeof action extends fc.Arbitrary<infer Value> ? Value : never
 
@@ -60,9 +61,9 @@ test('a client that applies the events has what the store has, whatever the orde
               pulling = false
             })
         }
-        for (const { do: what, pick } of actions) {
+        for (const { do: what, pick, carries } of actions) {
           if (what === 'pull') pull()
-          else world.act(what, pick)
+          else world.act(what, pick, carries)
           await setImmediate()
           if (failed) throw failed
         }
@@ -92,6 +93,8 @@ function slowWorld({ store }: Scene) {
   const feed = manualFeed()
   const runId = newRunId()
   let failing = false
+  let now = 1_000_000
+  const written = new Map<string, ApprovalRecord>()
   let lastList: List = { gone: new Set(), beyond: new Set() }
 
   const gate = () => new Promise<void>((open) => gates.push({ open, news: false }))
@@ -106,9 +109,15 @@ function slowWorld({ store }: Scene) {
     await gate()
     return value
   }
-  const write = (record: ApprovalRecord) => {
+  const placeOf = (id: string, revision: number) => `${id} ${revision}`
+  function write(record: ApprovalRecord, carries: boolean) {
     records.set(record.id, record)
-    tell({ kind: 'approval', id: record.id, revision: record.revision, runId })
+    written.set(placeOf(record.id, record.revision), record)
+    tellOf(record.id, record.revision, carries)
+  }
+  function tellOf(id: ApprovalRecord['id'], revision: number, carries: boolean) {
+    const record = carries ? written.get(placeOf(id, revision)) : undefined
+    tell({ kind: 'approval', id, revision, runId, ...(record && { record }) })
   }
   const pending = () => [...records.values()].filter(({ status }) => status === 'PENDING')
   const approvals: Store['approvals'] = {
@@ -127,22 +136,23 @@ function slowWorld({ store }: Scene) {
   const of = { id: runId, tenant: 'default', agentName: 'support', requestedBy: requester.id }
 
   return {
-    engine: { store: { ...store, approvals }, hub },
+    engine: { store: { ...store, approvals, now: () => now }, hub },
     listeners,
     pending,
     lastList: () => lastList,
-    act(what: Exclude<Action['do'], 'pull'>, pick: number) {
+    act(what: Exclude<Action['do'], 'pull'>, pick: number, carries: boolean) {
+      now += pick
       const choose = <Item>(items: readonly Item[]) => items[pick % Math.max(1, items.length)]
-      const at = records.size
       const one = choose(pending())
-      if (what === 'create') write(pendingApproval(of, 2, at, at))
-      if (what === 'touch' && one) write({ ...one, revision: one.revision + 1 })
+      if (what === 'create') write(pendingApproval(of, 2, records.size, now), carries)
+      if (what === 'touch' && one) write({ ...one, revision: one.revision + 1 }, carries)
       if (what === 'decide' && one) {
-        write({ ...one, status: 'APPROVED', revision: one.revision + 1, resolution: resolution('APPROVED', at) })
+        const decided = { status: 'APPROVED', resolution: resolution('APPROVED', now) } as const
+        write({ ...one, ...decided, revision: one.revision + 1 }, carries)
       }
       const any = choose([...records.values()])
       if (what === 'again' && any) {
-        tell({ kind: 'approval', id: any.id, revision: 1 + (pick % any.revision), runId })
+        tellOf(any.id, 1 + (pick % any.revision), carries)
       }
       const news = choose(gates.filter((gate) => gate.news))
       if (what === 'lose' && news) {

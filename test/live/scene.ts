@@ -1,6 +1,6 @@
 import { createHub, type Hub } from '../../src/live/hub.ts'
 import type { RunRecord } from '../../src/store/records.ts'
-import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import { openSqliteStore, type SqliteOptions } from '../../src/store/sqlite/store.ts'
 import type { News, Store } from '../../src/store/store.ts'
 import { type RunWriter, startRun } from './run-writer.ts'
 
@@ -15,8 +15,8 @@ export type Scene = AsyncDisposable & {
   startRun(of?: Partial<RunRecord>): Promise<RunWriter>
 }
 
-export async function openScene(): Promise<Scene> {
-  const store = await openSqliteStore({ path: ':memory:' })
+export async function openScene(options: Pick<SqliteOptions, 'clock'> = {}): Promise<Scene> {
+  const store = await openSqliteStore({ path: ':memory:', ...options })
   const { hub, listeners } = countingHub(store)
   return {
     store,

@@ -62,7 +62,7 @@ export function deadlineContract(makeStore: MakeStore): void {
     const change = { revision: 2, at: 4_100, by: null, action: 'REMINDED' as const, note: null }
     const after = { ...approval, revision: 2, updatedAt: 4_100, due: 5_000, history: [...approval.history, change] }
     expect(await store.approvals.get(id)).toEqual(after)
-    expect(news).toEqual([{ kind: 'approval', id, revision: 2, runId }])
+    expect(news).toEqual([{ kind: 'approval', id, revision: 2, runId, record: after }])
     expect(await store.approvals.due(5_000, 10)).toEqual([{ id, tenant, runId, due: 5_000 }])
     const { approval: decided } = await store.approvals.decide(id, tenant, { fingerprint: 'f1' }, aResolution())
     expect(decided).toMatchObject({ status: 'APPROVED', revision: 3, history: [{}, change, { revision: 3 }] })

@@ -47,6 +47,19 @@ export function feedContract(makeStore: MakeStore): void {
     for (const commit of commits) expect(news.heard.splice(0, commit.length).sort()).toEqual(commit.sort())
   })
 
+  test('an approval comes with news of it as the change left it', async () => {
+    await using store = await makeStore()
+    const heard: News[] = []
+    using _ = store.changes((news) => heard.push(news))
+    const { ids } = await paused(store, {})
+    const [id] = ids
+    if (id === undefined) throw new Error('not set up')
+    const proposed = await store.approvals.get(id)
+    const { approval: decided } = await store.approvals.decide(id, 'acme', {}, aResolution())
+    const records = () => heard.flatMap((news) => (news.kind === 'approval' ? news.record : []))
+    expect(records()).toEqual([proposed, decided])
+  })
+
   test('a signal is told, also when it came of a claim', async () => {
     await using store = await makeStore()
     const { id } = await started(store)

@@ -46,6 +46,19 @@ async function writeAll(store: Store) {
 }
 
 describe.skipIf(mongodbIsOff())('a process on MongoDB', () => {
+  test('hears of another’s new approval with all there is to show, and reads none of it', async () => {
+    const url = freshUrl(server)
+    const [ours, theirs] = [await open(url), await open(url)]
+    const { ids } = await paused(ours.store, {}, { sensitive: [['userId']], expiresAt: 9_000, remindAt: [5_000] })
+    const [id] = ids
+    if (id === undefined) throw new Error('There is no approval.')
+    const [news] = await vi.waitUntil(() => {
+      const found = theirs.heard.filter(({ kind }) => kind === 'approval')
+      return found.length > 0 && found
+    }, aLittleLater)
+    expect(news).toMatchObject({ id, revision: 1, record: await theirs.store.approvals.get(id) })
+  })
+
   test('hears of its own writes once and at once, and of others’ by the stream', async () => {
     const url = freshUrl(server)
     const [ours, theirs] = [await open(url), await open(url)]

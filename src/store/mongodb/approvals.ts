@@ -49,7 +49,7 @@ async function changeOne(
   const won = await approvals.findOneAndUpdate(filter, update, { returnDocument: 'after', maxTimeMS })
   if (won !== null) {
     const approval = toApproval(won)
-    tell.approval(id, approval.revision, approval.runId)
+    tell.approval(approval, approval)
     return { won: true, approval }
   }
   // Null for missing, lost and late alike: what stands tells which.
@@ -99,8 +99,10 @@ export async function remind(
   const { $set, ...noted } = noting({ at: next.at, by: null, action: 'REMINDED', note: null }, tell.mark())
   const update = { ...noted, $set: { ...$set, due: toDate(next.due) } }
   const reminded = await approvals.findOneAndUpdate(filter, update, { returnDocument: 'after', maxTimeMS })
-  if (reminded !== null) tell.approval(id, reminded.revision, reminded.runId)
-  return reminded !== null
+  if (reminded === null) return false
+  const approval = toApproval(reminded)
+  tell.approval(approval, approval)
+  return true
 }
 
 /** The longest unheard first. */

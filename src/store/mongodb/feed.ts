@@ -3,14 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ChangeStream, Db, Document } from 'mongodb'
 import type { ApprovalId, RunId } from '../../ids.ts'
 import { callIdOf, runIdOfCall } from '../../ids.ts'
+import { type ApprovalDocument, toApproval, v } from './documents.ts'
 import type { Announcer } from './news.ts'
 
-/** What is asked of the stream: which document of which collection, and of its change only what is news. */
+/** What is asked of the stream: which document of which collection, of its change only what is news, and a new approval as it was written. */
 type Change = {
   readonly ns: { readonly coll: string }
   readonly documentKey: { readonly _id: string }
   readonly fullDocument?: Changed
   readonly updateDescription?: { readonly updatedFields: Changed }
+  readonly proposed?: ApprovalDocument
 }
 type Changed = { readonly seq?: number; readonly signals?: number; readonly revision?: number }
 
@@ -32,7 +34,7 @@ export async function openFeed(db: Db, prefix: string, announce: Announcer): Pro
   const closing = new AbortController()
   let isInDoubt = false
   let doubt: NodeJS.Timeout | undefined
-  const openStream = () => open(db, [runs, `${prefix}approvals`], isInDoubt ? null : announce.writer)
+  const openStream = () => open(db, runs, `${prefix}approvals`, isInDoubt ? null : announce.writer)
   let opened = await openStream()
 
   function setDoubt(inDoubt: boolean) {
@@ -70,11 +72,13 @@ export async function openFeed(db: Db, prefix: string, announce: Announcer): Pro
     }
   }
 
-  function announceChange({ ns, documentKey, fullDocument, updateDescription }: Change) {
+  function announceChange({ ns, documentKey, fullDocument, updateDescription, proposed }: Change) {
     const { seq, signals, revision } = fullDocument ?? updateDescription?.updatedFields ?? {}
     if (ns.coll !== runs) {
       const id = documentKey._id as ApprovalId
-      if (revision !== undefined) announce.approval(id, revision, runIdOfCall(callIdOf(id)))
+      // One of another version is refused where it is asked for.
+      const record = proposed?.v === v ? toApproval(proposed) : undefined
+      if (revision !== undefined) announce.approval({ id, revision, runId: runIdOfCall(callIdOf(id)) }, record)
       return
     }
     const id = documentKey._id as RunId
@@ -101,13 +105,13 @@ export async function openFeed(db: Db, prefix: string, announce: Announcer): Pro
 type Opened = { readonly stream: ChangeStream<Document, Change>; readonly first: Promise<Change> }
 
 /** @param writer Whose writes are left out; nobody's when null. */
-async function open(db: Db, collections: readonly string[], writer: string | null): Promise<Opened> {
+async function open(db: Db, runs: string, approvals: string, writer: string | null): Promise<Opened> {
   const fields = ['seq', 'signals', 'revision']
   const own = new RegExp(`^${writer}`)
   const stream = db.watch<Document, Change>([
     {
       $match: {
-        'ns.coll': { $in: collections },
+        'ns.coll': { $in: [runs, approvals] },
         $or: [
           { operationType: { $in: ['insert', 'replace'] } },
           ...fields.map((field) => ({ [`updateDescription.updatedFields.${field}`]: { $exists: true } })),
@@ -119,13 +123,16 @@ async function open(db: Db, collections: readonly string[], writer: string | nul
       },
     },
     {
-      $project: Object.fromEntries(
-        [
-          'ns.coll',
-          'documentKey',
-          ...fields.flatMap((field) => [`fullDocument.${field}`, `updateDescription.updatedFields.${field}`]),
-        ].map((path) => [path, 1]),
-      ),
+      $project: {
+        ...Object.fromEntries(
+          [
+            'ns.coll',
+            'documentKey',
+            ...fields.flatMap((field) => [`fullDocument.${field}`, `updateDescription.updatedFields.${field}`]),
+          ].map((path) => [path, 1]),
+        ),
+        proposed: { $cond: [{ $eq: ['$ns.coll', approvals] }, '$fullDocument', '$$REMOVE'] },
+      },
     },
   ])
   try {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { ApprovalId, RunId } from '../../ids.ts'
-import type { RunRecord } from '../records.ts'
+import type { RunId } from '../../ids.ts'
+import type { ApprovalRecord, RunRecord } from '../records.ts'
 import type { News } from '../store.ts'
 
 /** What this process wrote, told at once. */
@@ -9,7 +9,7 @@ export type Tell = {
   mark(): string
   run(run: RunRecord): void
   signal(run: RunRecord): void
-  approval(id: ApprovalId, revision: number, runId: RunId): void
+  approval(changed: Pick<ApprovalRecord, 'id' | 'revision' | 'runId'>, record?: ApprovalRecord): void
   /** Something may have been written of which nobody was told. */
   missed(): void
 }
@@ -54,7 +54,8 @@ export function announcer(): Announcer {
       'seq' in change
         ? tell(`${id} ${change.seq}`, { kind: 'run', id, seq: change.seq })
         : tell(`${id} signal ${change.signals}`, { kind: 'run', id, seq: 0 }),
-    approval: (id, revision, runId) => tell(`${id} ${revision}`, { kind: 'approval', id, revision, runId }),
+    approval: ({ id, revision, runId }, record) =>
+      tell(`${id} ${revision}`, { kind: 'approval', id, revision, runId, ...(record && { record }) }),
     missed() {
       told.clear()
       tellAll({ kind: 'missed' })

@@ -5,12 +5,10 @@ import type { Work } from './group-commit.ts'
 import { toDueApproval } from './rows.ts'
 import type { Tables } from './tables.ts'
 
-export const approvalNews = ({ id, revision, runId }: ApprovalRecord): News => ({
-  kind: 'approval',
-  id,
-  revision,
-  runId,
-})
+export const approvalNews = (record: ApprovalRecord): News => {
+  const { id, revision, runId } = record
+  return { kind: 'approval', id, revision, runId, record }
+}
 
 /** The conditional write: nothing else writes between the look and the change, they share one transaction. */
 export function decide(
