@@ -38,7 +38,11 @@ export function people(url: string): People {
           else reject(new Error(JSON.stringify(errors)))
         }, reject)
       })
-      sent.on('error', reject)
+      sent.on('error', (error: NodeJS.ErrnoException) => {
+        // The server had just closed a connection that was long idle: it has not seen the request.
+        if (sent.reusedSocket && error.code === 'ECONNRESET') post<Data>(token, query, variables).then(resolve, reject)
+        else reject(error)
+      })
       sent.end(body)
     })
   }
