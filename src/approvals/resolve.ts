@@ -87,9 +87,14 @@ function decisionIdFor(
   { approvalId, idempotencyKey, decision, note }: ResolveApprovalInput,
 ): string {
   if (idempotencyKey == null) return randomUUID()
-  return createHash('sha256')
-    .update(JSON.stringify([tenant, id, approvalId, idempotencyKey, decision, note ?? null]))
-    .digest('hex')
+  try {
+    return createHash('sha256')
+      .update(JSON.stringify([tenant, id, approvalId, idempotencyKey, decision, note ?? null]))
+      .digest('hex')
+  } catch {
+    // A decision that is no JSON was never made, and is refused when it is read.
+    return randomUUID()
+  }
 }
 
 /** A write whose answer was lost is not a lost decision: the record says whose it is. */

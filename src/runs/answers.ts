@@ -1,4 +1,4 @@
-import type { InputIssue } from '../agents/input-schema.ts'
+import { type InputIssue, mostIssues } from '../agents/input-schema.ts'
 import { checkNote } from '../approvals/decide.ts'
 import { readDecision } from '../approvals/read-decision.ts'
 import type { Engine } from '../engine.ts'
@@ -131,7 +131,10 @@ export async function readAnswers(
     return { decisions: [answered], issues }
   })
   const all = await Promise.all(read)
-  return { decisions: all.flatMap(({ decisions }) => decisions), issues: all.flatMap(({ issues }) => issues) }
+  return {
+    decisions: all.flatMap(({ decisions }) => decisions),
+    issues: all.flatMap(({ issues }) => issues).slice(0, mostIssues),
+  }
 }
 
 function whyNot(call: Call | undefined, callId: string, isSecond: boolean): string | null {

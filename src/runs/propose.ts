@@ -54,16 +54,18 @@ async function proposeOne(agent: Agent, asked: Asked, index: number, where: Wher
     toolCallId: callId,
     messages: where.prompt as WhenOptions['messages'],
   })
-  const print = fingerprint(tool.name, tool.schemaDigest, read.text)
+  // A call that nobody is asked about has what nobody filled in as the schema would have it.
+  const whole = tool.gate === null || when === 'no' ? await completeInput(tool, read, where.limits) : null
+  const { text } = whole ?? read
   const known = {
     ...base,
-    arguments: read.text,
+    arguments: text,
     inputSchema: tool.schemaDigest,
-    fingerprint: print,
+    fingerprint: fingerprint(tool.name, tool.schemaDigest, text),
     when,
     invalid: null,
   }
-  if (tool.gate === null || (when === 'no' && (await isWhole(tool, read.value))))
+  if (tool.gate === null || whole !== null)
     return { call: { ...known, ...ungated, answerSchema: null }, approval: null }
   const { pause, approval, deadline } = tool.gate
   const approvalId = approval === null ? null : approvalIdOf(callId)
@@ -79,9 +81,16 @@ async function proposeOne(agent: Agent, asked: Asked, index: number, where: Wher
   return { call, approval: record }
 }
 
-/** Whether the call needs nothing more from a person. */
-const isWhole = async ({ personFields, schema }: AgentTool, value: JsonObject): Promise<boolean> =>
-  personFields === null || (await schema.parse(value)).ok
+/** The input with a person's fields as the schema fills them in, or null when it cannot: then a person is needed. */
+async function completeInput({ personFields, schema }: AgentTool, read: Input, limits: Limits): Promise<Input | null> {
+  if (personFields === null) return read
+  const parsed = await schema.parse(read.value)
+  if (!parsed.ok) return null
+  const filled = Object.entries(parsed.value).filter(([field]) => personFields.fields.includes(field))
+  const value = { ...read.value, ...Object.fromEntries(filled) }
+  const text = toJsonText(value)
+  return byteLength(text) <= limits.arguments ? { value, text } : null
+}
 
 function answerSchemaOf({ personFields, outputSchema }: AgentTool, pause: PauseKind, input: JsonObject) {
   if (personFields) return toJsonText(personFields.schemaFor(input))
@@ -97,9 +106,8 @@ const undated = { expiresAt: null, onExpiry: 'EXPIRE' as const, remindAt: [] }
 const ungated = { ...undated, gate: null, approvalId: null }
 const emptyObject = toJsonText({})
 
-type Read =
-  | { readonly value: JsonObject; readonly text: JsonText }
-  | { readonly invalid: string; readonly given?: JsonText }
+type Input = { readonly value: JsonObject; readonly text: JsonText }
+type Read = Input | { readonly invalid: string; readonly given?: JsonText }
 
 /** Of one answer: each is a record to decide, and every decision looks at all that are open. */
 const mostCalls = 128

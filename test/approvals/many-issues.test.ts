@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { resolveApproval } from '../../src/approvals/resolve.ts'
+import { continueRun } from '../../src/runs/continue.ts'
 import { hidden } from '../../src/sensitive.ts'
-import { agentOf, anna, openShop } from '../runs/workshop.ts'
+import { agentOf, anna, openShop, rita } from '../runs/workshop.ts'
 
 test.each([
   ['hidden where nothing is', (n: number) => ({ list: Array.from({ length: n }, () => hidden) })],
@@ -23,4 +24,16 @@ test.each([
     expect(answer.issues.length).toBeLessThanOrEqual(100)
   }
   expect(await edit(0)).toMatchObject({ __typename: 'ResolveApprovalSuccess' })
+})
+
+test('very many answers to no call are refused, and told of the first', async () => {
+  const plain = { inputSchema: z.object({}), pause: 'confirmation' as const, execute: () => 'done' }
+  await using shop = await openShop({ agents: [agentOf({ plain }, [[{ call: 'plain', input: {} }]])] })
+  const { id } = await shop.start({ waitMs: 20_000 })
+  for (const n of [1_000, 200_000]) {
+    const answers = Array.from({ length: n }, () => ({ callId: '', decision: { approve: {} } }))
+    const answer = await continueRun(shop.engine, rita, { runId: id, answers })
+    if (answer.__typename !== 'InvalidInputError') throw new Error(`It is ${answer.__typename}.`)
+    expect(answer.issues.length).toBeLessThanOrEqual(100)
+  }
 })

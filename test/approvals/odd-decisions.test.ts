@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { continueRun } from '../../src/runs/continue.ts'
@@ -24,6 +25,13 @@ const odd = [
   { approve: { argument: { id: 'other' } } },
 ] as never[]
 
+/** Edits that are no JSON. */
+const unreadable = () => {
+  const circle: Record<string, unknown> = {}
+  circle.of = circle
+  return [circle, { id: 1n }].map((edited) => ({ approve: { arguments: edited } })) as never[]
+}
+
 describe('a decision that is not understood decides nothing', () => {
   test('of an approver, through server.approvals.resolve; understood, it lets the tool run once', async () => {
     const { mark, made } = tally()
@@ -35,9 +43,11 @@ describe('a decision that is not understood decides nothing', () => {
     const page = await approvals.list(approver, {})
     const approval = page.edges[0]?.node
     if (!approval) throw new Error('An approval was expected.')
-    const decide = (decision: never) => approvals.resolve(approver, { approvalId: approval.id, decision })
-    for (const decision of odd) {
-      expect(await decide(decision), JSON.stringify(decision)).toMatchObject({ __typename: 'InvalidInputError' })
+    const decide = (decision: never, idempotencyKey?: string) =>
+      approvals.resolve(approver, { approvalId: approval.id, decision, ...(idempotencyKey && { idempotencyKey }) })
+    for (const decision of [...odd, ...unreadable()]) {
+      for (const key of [undefined, 'k'])
+        expect(await decide(decision, key), inspect(decision)).toMatchObject({ __typename: 'InvalidInputError' })
       expect(await approvals.get(approver, approval.id)).toMatchObject({ status: 'PENDING', revision: 1 })
     }
     expect(made.size).toBe(0)

@@ -1,7 +1,7 @@
 import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { defineAgent } from '../../src/agents/define-agent.ts'
+import { type AgentDefinition, defineAgent } from '../../src/agents/define-agent.ts'
 import { scriptedModel, turnOf } from '../../src/agents/scripted-model.ts'
 import { tool } from '../../src/agents/tool.ts'
 import { messageOf } from './support/agents.ts'
@@ -10,7 +10,7 @@ import * as documents from './support/documents.ts'
 import { forEachStore } from './support/stores.ts'
 
 /** Erases what the message says after 'erase', fails at 'fail', and else echoes; what it was sent is kept by message. */
-function scene() {
+function scene(settings: Pick<AgentDefinition, 'maxHistoryMessages'> = {}) {
   const sent = new Map<string, LanguageModelV4Prompt[]>()
   const erase = tool({
     inputSchema: z.object({ id: z.string() }),
@@ -26,7 +26,14 @@ function scene() {
   })
   return {
     sent,
-    agent: defineAgent({ name: 'agent', model, tools: { erase }, maxRetries: 0, instructions: 'Be brief.' }),
+    agent: defineAgent({
+      name: 'agent',
+      model,
+      tools: { erase },
+      maxRetries: 0,
+      instructions: 'Be brief.',
+      ...settings,
+    }),
   }
 }
 
@@ -91,6 +98,25 @@ forEachStore(({ serve }) => {
       const [after] = second.sent.get('erase mine') ?? []
       expect(after?.slice(0, before?.length)).toEqual(before)
       expect(after?.slice(before?.length).map(({ role }) => role)).toEqual(['assistant', 'tool'])
+    })
+
+    test('C14 of it the model is sent the newest runs whose messages fit, as the limit was at a run’s start', async () => {
+      const first = scene({ maxHistoryMessages: 5 })
+      await using api = await serve({ agents: [first.agent] })
+      const session = { sessionId: 'talk' }
+      for (const message of ['one', 'two', 'three']) await start(api, { ...session, message })
+      const run = await start(api, { ...session, message: 'erase a' })
+      const newest = ['system: Be brief.', ...said('two'), ...said('three')]
+      expect(talk(first.sent.get('erase a')?.[0])).toEqual([...newest, 'user: erase a'])
+
+      const second = scene({ maxHistoryMessages: 4 })
+      await restart(api, { agents: [second.agent] })
+      await decide(api, approvalsOf(run)[0].id)
+      await finished(api, run.id)
+      expect(talk(second.sent.get('erase a')?.[0]).slice(0, newest.length)).toEqual(newest)
+      // The four messages of this run fit, and nothing before it.
+      await start(api, { ...session, message: 'four' })
+      expect(talk(second.sent.get('four')?.[0])).toEqual(['system: Be brief.', ...erased('erase a'), 'user: four'])
     })
 
     test('C14 of another requester is NotFound, for admins too, and another tenant’s of that name is another session', async () => {

@@ -160,12 +160,13 @@ forEachStore(({ serve }) => {
   test('P9 requirements of a paused run list every open call, with a JSON Schema of the answer', async () => {
     const { kept, erase } = erasing()
     const mail = tool({ inputSchema, pause: 'confirmation', execute: kept.enter })
+    const note = tool({ ...mail, inputSchema, approval: 'audit' })
     const look = tool({ inputSchema, execute: kept.enter })
-    const asked = [call('erase', '0'), call('look', '1'), call('mail', '2'), call('erase', '3')]
-    const { agent } = agentOf({ erase, mail, look }, [asked])
+    const asked = [call('erase', '0'), call('look', '1'), call('mail', '2'), call('erase', '3'), call('note', '4')]
+    const { agent } = agentOf({ erase, mail, note, look }, [asked])
     await using api = await serve({ agents: [agent] })
     const run = await start(api)
-    const [erase0, , mail2, erase3] = callsOf(run)
+    const [erase0, , mail2, erase3, note4] = callsOf(run)
     const byApprover = { decider: 'APPROVER', approvalType: 'REQUIRED', kind: 'CONFIRMATION' }
     const byRequester = { decider: 'REQUESTER', approvalType: null, kind: 'CONFIRMATION', approval: null }
     const answerSchema = expect.objectContaining({ type: 'object' })
@@ -173,6 +174,7 @@ forEachStore(({ serve }) => {
       { ...byApprover, callId: erase0.id, toolCall: { arguments: { id: '0' } }, approval: { status: 'PENDING' } },
       { ...byRequester, callId: mail2.id, toolCall: { arguments: { id: '2' } } },
       { ...byApprover, callId: erase3.id, toolCall: { arguments: { id: '3' } }, approval: { status: 'PENDING' } },
+      { ...byRequester, approvalType: 'AUDIT', callId: note4.id, toolCall: { arguments: { id: '4' } } },
     ].map((requirement) => ({ ...requirement, answerSchema }))
     expect(run.requirements).toMatchObject(expected)
     const paused = await eventsOf(api, run.id, ({ __typename }) => __typename === 'RunPaused')
@@ -186,7 +188,10 @@ forEachStore(({ serve }) => {
     const continued = await continueRun(api, run.id, { answers })
     expect(continued.run).toMatchObject({ status: 'PAUSED', requirements: expected.slice(2) })
     await decide(api, approval3.id)
+    expect((await until(api, run.id, 'ToolCallsDecided', 2)).requirements).toMatchObject(expected.slice(3))
+    expect(kept.inputs()).toEqual([{ id: '1' }])
+    await continueRun(api, run.id, { answers: [{ callId: note4.id, decision: { approve: {} } }] })
     expect(await finished(api, run.id)).toMatchObject({ status: 'COMPLETED', requirements: [] })
-    expect(kept.inputs()).toEqual([{ id: '1' }, { id: '2' }, { id: '3' }])
+    expect(kept.inputs()).toEqual([{ id: '1' }, { id: '2' }, { id: '3' }, { id: '4' }])
   })
 })

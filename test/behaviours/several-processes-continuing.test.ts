@@ -70,6 +70,27 @@ describe.skipIf(mongodbIsOff())('continuing and starting: two servers, one datab
     expect(s.begun()).toHaveLength(40)
   })
 
+  test('runs within runs, begun on A and decided and answered on both at once, eight times: both go on, and each call is made once', async () => {
+    await using s = await sharedDatabase()
+    const [a, b] = await s.spawnTwo({ SERVES: 'agent,outer' })
+    await inBatches(8, 4, async (round) => {
+      const run = await start(a, { agentName: 'outer', message: 'erase:x mail:y' })
+      const [approval, answered] = run.requirements
+      expect([run.status, approval.path, answered.path]).toEqual(['PAUSED', ...Array(2).fill(['outer', 'agent'])])
+      const answers = [{ callId: answered.callId, decision: { approve: {} } }]
+      const [one, other] = round % 2 ? [a, b] : [b, a]
+      const answer = async () => {
+        // It may find the run in the hands of the process that hears the decision.
+        while ((await continueRun(other, run.id, { answers, waitMs: 0 })).__typename === 'RunStateError');
+      }
+      await Promise.all([decide(one, approval.approval.id), answer()])
+      expect(await finished(one, run.id)).toMatchObject({ status: 'COMPLETED', output: 'Done.' })
+      const made = s.begun().filter((callId) => [approval.callId, answered.callId].includes(callId))
+      expect(made.toSorted()).toEqual([approval.callId, answered.callId].toSorted())
+    })
+    expect(s.begun()).toHaveLength(16)
+  })
+
   test('C16 startRun with one idempotencyKey at once on A and B, twenty times: one run, worked on once', async () => {
     await using s = await sharedDatabase()
     const [a, b] = await s.spawnTwo()

@@ -179,6 +179,28 @@ forEachStore(({ serve }) => {
       expect(run.requirements).toMatchObject([{ toolCall: { toolName: 'lacking' } }])
       expect(kept.inputs()).toEqual([{ to: 'Riley', amount: { euros: 1, cents: 0 } }])
     })
+
+    test('D8 of a call that a condition lets go have their defaults, before it is recorded', async () => {
+      const kept = ledger()
+      const defaults = z.object({
+        to: z.string().overwrite((to) => `${to}!`),
+        note: z.string().default('Thank you.'),
+        copies: z.object({ of: z.number().default(1) }).prefault({}),
+      })
+      const pay = {
+        inputSchema: defaults,
+        execute: kept.enter,
+        pause: 'user-input',
+        userInput: ['note', 'copies'],
+        when: () => false,
+      }
+      const { agent } = agentOf({ pay }, [[{ call: 'pay', input: { to: 'Riley' } }]])
+      await using api = await serve({ agents: [agent] })
+      const [call] = callsOf(await start(api))
+      const whole = { to: 'Riley!', note: 'Thank you.', copies: { of: 1 } }
+      expect([call.status, call.arguments]).toEqual(['SUCCEEDED', whole])
+      expect(kept.inputs()).toEqual([whole])
+    })
   })
 
   describe('ask_user', () => {

@@ -24,6 +24,14 @@ test('a port that is taken: one clear line, exit 1', async () => {
   taken.close()
 })
 
+test('a Node that is too old: one clear line, exit 1, before anything that it cannot load', async () => {
+  const older = "Object.defineProperty(process.versions, 'node', { value: '20.20.2' })"
+  await failsWith(
+    { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(older)}` },
+    /^countersign: Node 24 or later is needed, and this is 20\.20\.2\.$/,
+  )
+})
+
 test('a database file that cannot be written or is none: one clear line, exit 1', async () => {
   using directory = temporaryDirectory()
   const text = join(directory.path, 'text.db')

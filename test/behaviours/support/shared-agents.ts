@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs'
 import { z } from 'zod'
+import { asTool } from '../../../src/agents/as-tool.ts'
 import { defineAgent } from '../../../src/agents/define-agent.ts'
 import { scriptedModel, turnOf } from '../../../src/agents/scripted-model.ts'
 import { tool } from '../../../src/agents/tool.ts'
@@ -48,11 +49,20 @@ function answer(message: string, turn: number) {
   })
 }
 
+const agent = defineAgent({
+  name: 'agent',
+  model: scriptedModel((prompt) => answer(messageOf(prompt), turnOf(prompt))),
+  tools,
+})
 const all = {
-  agent: defineAgent({
-    name: 'agent',
-    model: scriptedModel((prompt) => answer(messageOf(prompt), turnOf(prompt))),
-    tools,
+  agent,
+  /** Asks `agent` for what it is asked for. Served where SERVES says so. */
+  outer: defineAgent({
+    name: 'outer',
+    model: scriptedModel((prompt) =>
+      turnOf(prompt) === 0 ? [{ call: 'ask', input: { message: messageOf(prompt) } }] : [{ text: 'Done.' }],
+    ),
+    tools: { ask: asTool(agent) },
   }),
   /** Its model goes on when the gate opens for `model`. */
   thinking: defineAgent({

@@ -1,0 +1,20 @@
+import { Command } from 'commander'
+import { demoCommand } from './demo.ts'
+import { fail } from './fail.ts'
+import { keysCommand } from './keys.ts'
+import { migrateCommand } from './migrate.ts'
+import { schemaCommand } from './schema.ts'
+import { startCommand } from './start.ts'
+
+/** Does what the command line says. */
+export async function runCommand(version: string): Promise<void> {
+  const program = new Command('countersign')
+    .description('Human approval for AI agents: a user triggers, an admin authorizes.')
+    .version(version)
+    .addCommand(startCommand(), { isDefault: true })
+    .addCommand(demoCommand())
+    .addCommand(migrateCommand())
+    .addCommand(keysCommand())
+    .addCommand(schemaCommand())
+  await program.parseAsync().catch(fail)
+}
