@@ -136,6 +136,25 @@ test('variables that do not fit are refused', async () => {
   await refused(request, 400, 'BAD_USER_INPUT', /\$input/)
 })
 
+test('an error says nothing of a value that does not fit, whether it came in a variable or in the document', async () => {
+  const reveal = (path: string) =>
+    `mutation { revealArgument(input: { approvalId: "apr_1", path: ${path} }) { __typename } }`
+  const values = [['secret'], { a: ['secret'] }, 'secret', 7_777_777]
+  const requests: { query: string; variables?: object }[] = [
+    ...values.map((message) => ({ query: start, variables: { input: { agentName: ['secret'], message } } })),
+    { query: 'query ($id: ID!) { node(id: $id) { id } }', variables: { id: { a: 'secret\nsecret' } } },
+    { query: 'query ($n: Int) { runs(first: $n) { pageInfo { hasNextPage } } }', variables: { n: 'secret' } },
+    { query: reveal('[7777777]') },
+    { query: reveal('{ a: "secret cannot represent value: secret" }') },
+    { query: 'mutation { startRun(input: "secret") { __typename } }' },
+  ]
+  for (const request of requests) {
+    const answer = await (await api.post(request, token)).text()
+    expect(answer).toMatch(/"code":"(BAD_USER_INPUT|GRAPHQL_VALIDATION_FAILED)"/)
+    expect(answer).not.toMatch(/secret|7777777/)
+  }
+})
+
 test('an unknown path is 404, another method 405 and says what is allowed', async () => {
   expect((await fetch(`${api.url}/nothing`)).status).toBe(404)
   const response = await fetch(api.endpoint, { method: 'DELETE', headers: token })
