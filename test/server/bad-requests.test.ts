@@ -71,6 +71,8 @@ test.each([
   ['multipart/form-data; boundary=b', '--b\r\ncontent-disposition: form-data; name="operations"\r\n\r\n{}\r\n--b--'],
   ['text/plain', '{"query":"{__typename}"}'],
   ['application/graphql', '{ __typename }'],
+  ['APPLICATION/JSON', '{"query":"{__typename}"}'],
+  ['application/json ;charset=utf-8', '{"query":"{__typename}"}'],
 ])('%s is refused with 415', async (type, body) => {
   await refused(api.post(body, { ...token, 'content-type': type }), 415, 'BAD_USER_INPUT', /JSON/)
 })
