@@ -70,11 +70,12 @@ export const identifyWith =
   async (token, request, actingFor) => {
     const input = await authenticate(token, request, typeof actingFor === 'string' ? actingFor : null)
     if (input === null) return { refused: token === null ? 'NO_TOKEN' : 'REFUSED' }
+    const principal = parsePrincipal(input)
     const expiresAt = input.expiresAt?.getTime() ?? null
     if (expiresAt !== null && expiresAt <= Date.now()) return { refused: 'EXPIRED' }
     if (actingFor !== null && (typeof actingFor !== 'string' || input.actor == null))
       return unclear('Acting-For is not taken here.')
-    return { identity: { principal: parsePrincipal(input), expiresAt, by: { kind: 'token' } } }
+    return { identity: { principal, expiresAt, by: { kind: 'token' } } }
   }
 
 /** The token of an `Authorization: Bearer …` header; null for any other scheme. RFC 6750, section 2.1. */

@@ -33,6 +33,8 @@ const shape = z.object({
   tenant: z.string().min(1).max(200).default('default'),
   roles: z.array(z.enum(roles)),
   actor: z.string().min(1).nullish(),
+  // An invalid one is never past: whoever has it would stay for ever.
+  expiresAt: z.date().nullish(),
 })
 
 /**

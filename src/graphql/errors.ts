@@ -83,7 +83,15 @@ function withExtensions(
 }
 
 const pathOf = (error: unknown) => (error instanceof GraphQLError ? error.path : undefined)
-const messageOf = (error: unknown) => withoutValue(error instanceof Error ? error.message : String(error), error)
+const messageOf = (error: unknown) =>
+  withoutQuote(withoutValue(error instanceof Error ? error.message : String(error), error))
+
+/** What a scalar or an input type says of a value that it does not take ends with the value. */
+const withoutQuote = (message: string): string =>
+  message.replace(
+    /^(.*?\bcannot represent (?:an? )?[\w -]*?value(?=: )|Expected value of type "[^"]+"(?=, found )).*$/s,
+    '$1.',
+  )
 
 /**
  * graphql-js says of a variable what was given for it, and then what is wrong: what was given may be sensitive, and the caller has it. Where

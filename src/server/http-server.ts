@@ -26,6 +26,8 @@ export const httpBounds: HttpBounds = {
 export const createHttpServer = (bounds: HttpBounds, answer: RequestListener): Server =>
   createServer({ ...bounds, shouldUpgradeCallback: wantsWebSocket }, (request, response) => {
     if (!hasUrl(request)) return void response.writeHead(400, { connection: 'close' }).end()
+    // Who writes the answer waits until there is room for more: where the client is gone, for ever.
+    response.once('close', () => response.emit('drain'))
     answer(request, response)
   })
 

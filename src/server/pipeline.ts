@@ -7,6 +7,7 @@ import type { GraphQLContext } from '../graphql/context.ts'
 import { parseDocument } from '../graphql/limits.ts'
 import { schema } from '../graphql/schema.ts'
 import { validating } from '../graphql/validate.ts'
+import { useAcceptable } from './acceptable.ts'
 import { useAuthentication } from './authentication.ts'
 import { useCors } from './cors.ts'
 import { useDraining } from './draining.ts'
@@ -61,6 +62,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       useCors(parts.allowedOrigins, parts.isOpen),
       useDraining(parts.refusal),
       useAuthentication(parts.signIn),
+      useAcceptable(),
       useJsonOnly(),
       useJsonParameters(),
       useOneOperation(),

@@ -37,6 +37,8 @@ const foreignPage = (request: Request, allowedOrigins: readonly string[]) =>
 export function refuse(socket: Duplex, { status, reason, headers = {} }: Refused): void {
   const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.on('error', () => {})
+  // Nobody's time limits hold for it any more: a client that does not hang up would keep it open.
+  socket.once('finish', () => socket.destroy())
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n${more.join('')}\r\n${reason}`,
   )
@@ -50,5 +52,9 @@ export function toRequest(upgrade: IncomingMessage): Request {
   }
   const path = upgrade.url ?? '/'
   const base = `http://${upgrade.headers.host ?? 'localhost'}`
-  return new Request(URL.canParse(path, base) ? new URL(path, base) : 'http://localhost/', { headers })
+  const url = URL.canParse(path, base) ? new URL(path, base) : new URL('http://localhost/')
+  // Of a URL with credentials no Request is made: it throws.
+  url.username = ''
+  url.password = ''
+  return new Request(url, { headers })
 }

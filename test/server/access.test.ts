@@ -158,6 +158,16 @@ test('an authentication that fails is hidden from who asks, and logged once with
   expect(lines).toHaveLength(2)
 })
 
+test('whoever is said to end at no time that there is, is let in over no transport', async () => {
+  await using api = await testServer({
+    agents,
+    logLevel: 'silent',
+    authenticate: () => ({ id: 'ada', roles: ['ADMIN'], expiresAt: new Date(Number.NaN) }),
+  })
+  expect((await api.post({ query: viewer }, { authorization: 'Bearer any' })).status).toBe(500)
+  await expect(api.subscribe(viewer).next()).rejects.toMatchObject({ code: 4500 })
+})
+
 test('GraphiQL is there for a browser, on loopback only, and loads nothing from elsewhere', async () => {
   await using api = await testServer({ agents, authenticate: null })
   const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }

@@ -71,6 +71,8 @@ test.each([
   ['multipart/form-data; boundary=b', '--b\r\ncontent-disposition: form-data; name="operations"\r\n\r\n{}\r\n--b--'],
   ['text/plain', '{"query":"{__typename}"}'],
   ['application/graphql', '{ __typename }'],
+  ['APPLICATION/JSON', '{"query":"{__typename}"}'],
+  ['application/json ;charset=utf-8', '{"query":"{__typename}"}'],
 ])('%s is refused with 415', async (type, body) => {
   await refused(api.post(body, { ...token, 'content-type': type }), 415, 'BAD_USER_INPUT', /JSON/)
 })
@@ -134,6 +136,25 @@ test('a syntax error and an unknown field are refused with their place', async (
 test('variables that do not fit are refused', async () => {
   const request = api.post({ query: start, variables: { input: { agentName: 7 } } }, token)
   await refused(request, 400, 'BAD_USER_INPUT', /\$input/)
+})
+
+test('an error says nothing of a value that does not fit, whether it came in a variable or in the document', async () => {
+  const reveal = (path: string) =>
+    `mutation { revealArgument(input: { approvalId: "apr_1", path: ${path} }) { __typename } }`
+  const values = [['secret'], { a: ['secret'] }, 'secret', 7_777_777]
+  const requests: { query: string; variables?: object }[] = [
+    ...values.map((message) => ({ query: start, variables: { input: { agentName: ['secret'], message } } })),
+    { query: 'query ($id: ID!) { node(id: $id) { id } }', variables: { id: { a: 'secret\nsecret' } } },
+    { query: 'query ($n: Int) { runs(first: $n) { pageInfo { hasNextPage } } }', variables: { n: 'secret' } },
+    { query: reveal('[7777777]') },
+    { query: reveal('{ a: "secret cannot represent value: secret" }') },
+    { query: 'mutation { startRun(input: "secret") { __typename } }' },
+  ]
+  for (const request of requests) {
+    const answer = await (await api.post(request, token)).text()
+    expect(answer).toMatch(/"code":"(BAD_USER_INPUT|GRAPHQL_VALIDATION_FAILED)"/)
+    expect(answer).not.toMatch(/secret|7777777/)
+  }
 })
 
 test('an unknown path is 404, another method 405 and says what is allowed', async () => {

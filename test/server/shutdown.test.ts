@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { createClient } from 'graphql-ws'
 import { expect, test } from 'vitest'
@@ -182,4 +184,28 @@ test('a server that is closed while it starts does not stay open', async () => {
   await Promise.all([server.start(), server.close()])
   await using next = createServer({ agents, database, logger: createLog('silent') })
   await next.start()
+})
+
+test('a client that goes away in the middle of its answer is waited for no more', async () => {
+  await using api = await testServer({ agents, graceMs: 240_000 })
+  const { startRun } = await api.data(
+    'mutation ($input: StartRunInput!) { startRun(input: $input) { ... on StartRunSuccess { run { id } } } }',
+    { input: { agentName: 'echo', message: 'x'.repeat(1_000_000) } },
+    'requester-1',
+  )
+  const messages = Array.from({ length: 10 }, (_, index) => `a${index}: run(id: "${startRun.run.id}") { message }`)
+  const body = JSON.stringify({ query: `{ ${messages.join(' ')} }` })
+  const { host, hostname, port } = new URL(api.url)
+  const socket = connect(Number(port), hostname)
+  const lines = [
+    'POST /graphql HTTP/1.1',
+    `Host: ${host}`,
+    'Authorization: Bearer requester-1',
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+  ]
+  socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`)
+  await once(socket, 'readable')
+  socket.resetAndDestroy()
+  await api.server.close()
 })

@@ -29,3 +29,23 @@ test('who would take JSON too is told by the status', async () => {
   const headers = { authorization: 'Bearer requester-1', accept: 'text/event-stream, application/json' }
   expect((await api.post({ query: noRun }, headers)).status).toBe(404)
 })
+
+test('a subscription of who takes no events is refused with what to send, and nothing of it stays open', async () => {
+  const query = 'subscription { pendingApprovals { at } }'
+  for (const accept of ['application/json', 'application/graphql-response+json', 'text/html', 'multipart/mixed']) {
+    const response = await api.post({ query }, { authorization: 'Bearer requester-1', accept })
+    expect(response.status).toBe(406)
+    expect((await response.json()).errors).toMatchObject([
+      { message: expect.stringMatching(/Accept: .*text\/event-stream/), extensions: { code: 'BAD_USER_INPUT' } },
+    ])
+    expect(api.server.liveSubscriptions).toBe(0)
+  }
+})
+
+test('a mutation of who takes no answer that there is does nothing', async () => {
+  const query = 'mutation { startRun(input: { agentName: "echo", message: "hi" }) { __typename } }'
+  const response = await api.post({ query }, { authorization: 'Bearer requester-1', accept: 'text/html, image/*' })
+  expect(response.status).toBe(406)
+  expect((await response.json()).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
+  expect((await api.data('{ runs { totalCount { count } } }', {}, 'admin-1')).runs.totalCount.count).toBe(0)
+})

@@ -49,3 +49,34 @@ test('an offer to go on with HTTP/2 is ignored, and the request answered', async
   expect(answer).toMatch(/^HTTP\/1\.1 200 OK/)
   expect(answer).toContain('{"data":{"viewer":{"tenant":"default"}}}')
 })
+
+test('a WebSocket for a URL with a name and password in it is answered as any other, and the server goes on', async () => {
+  await using api = await testServer({ agents })
+  const { host } = new URL(api.url)
+  const ask = (target: string, from: string) =>
+    raw(
+      api.url,
+      [
+        `GET ${target} HTTP/1.1`,
+        `Host: ${from}`,
+        'Connection: Upgrade',
+        'Upgrade: websocket',
+        'Origin: https://a.example',
+      ],
+      '',
+    )
+  expect(await ask('/graphql', `ada:secret@${host}`)).toMatch(/^HTTP\/1\.1 403 Forbidden/)
+  expect(await ask(`http://ada:secret@${host}/graphql`, host)).toMatch(/^HTTP\/1\.1 403 Forbidden/)
+  expect(await ask(`//ada@${host}/other`, host)).toMatch(/^HTTP\/1\.1 404 Not Found/)
+})
+
+test('a client whose WebSocket was refused cannot keep its connection open, nor the server from closing', async () => {
+  await using api = await testServer({ agents })
+  const { host, hostname, port } = new URL(api.url)
+  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true })
+  const lines = ['GET /other HTTP/1.1', `Host: ${host}`, 'Connection: Upgrade', 'Upgrade: websocket']
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`)
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 404 Not Found/)
+  await api.server.close()
+  socket.destroy()
+})
