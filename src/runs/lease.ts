@@ -3,14 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { isUnavailable } from '../errors.ts'
 import type { ApprovalId, RunId } from '../ids.ts'
-import {
-  type ApprovalRecord,
-  type EntryRecord,
-  isOver,
-  type Resolution,
-  type RunHead,
-  type RunRecord,
-} from '../store/records.ts'
+import { type ApprovalRecord, type EntryRecord, isOver, type Resolution, type RunRecord } from '../store/records.ts'
 import type { NewLease, NewRun, RunSignal, Step, Store } from '../store/store.ts'
 import { fold, type RunState } from './fold.ts'
 import { type Entry, type EntryBody, readEntry, writeEntry } from './journal.ts'
@@ -212,8 +205,10 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
   }
 }
 
-function headOf(run: RunRecord, state: RunState, drafted: readonly Drafted[], now: number): RunHead {
+function headOf(run: RunRecord, state: RunState, drafted: readonly Drafted[], now: number): Step['head'] {
   const { status, output, error, finishedAt } = state
   const gated = run.gated || drafted.some(({ propose, gated }) => gated || (propose && propose.length > 0))
-  return { status, output, error, finishedAt, updatedAt: now, gated }
+  const head = { status, output, error, finishedAt, updatedAt: now, gated }
+  // Whoever wanted to cancel it was told that it had failed before: continuing it is a new word.
+  return isOver(run.status) && !isOver(status) ? { ...head, cancelRequested: null } : head
 }
