@@ -19,7 +19,10 @@ export type RunLease = {
   /** The record as it was last read or written. */
   readonly run: RunRecord
   readonly state: RunState
-  /** Whether the lease has time left, by the monotonic clock: a process that slept does not believe its own watch. */
+  /**
+   * Whether the lease has time left, by the monotonic clock and by the store's: a process that slept does not believe its own watch, which may
+   * have stood still, and by the store's others would take the run.
+   */
   isHeld(): boolean
   draft(body: EntryBody, brings?: Drafted): void
   /** Something to write in the next step, without an entry. */
@@ -90,6 +93,7 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
   let draft: { entries: EntryRecord[]; brings: Drafted[]; from: number } = { entries: [], brings: [], from: loaded.seq }
   const trustedMs = leaseMs * (1 - clockMargin)
   let heldUntil = heldSince + trustedMs
+  let until = claimed.lease?.until ?? 0
   // Not what a step's answer says: only what came before the approvals were last read has been seen.
   let signalsSeen = claimed.signals
   let queue: Promise<unknown> = Promise.resolve()
@@ -169,7 +173,7 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     get state() {
       return state
     },
-    isHeld: () => !stopped.signal.aborted && performance.now() < heldUntil,
+    isHeld: () => !stopped.signal.aborted && performance.now() < heldUntil && store.now() < until,
     draft(body, brings) {
       const entry = entryAfter(state, run, store.now(), body)
       const record = writeEntry(entry)
@@ -192,12 +196,14 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     async renew() {
       if (stopped.signal.aborted) throw lost()
       const asked = performance.now()
-      const renewed = await store.runs.renew(run.id, run.fence, store.now() + leaseMs)
+      const asFarAs = store.now() + leaseMs
+      const renewed = await store.runs.renew(run.id, run.fence, asFarAs)
       if (!renewed) {
         stopped.abort('lost')
         throw lost()
       }
       heldUntil = asked + trustedMs
+      until = asFarAs
       return renewed.signals !== signalsSeen
     },
     // A reason, because without one each abort makes a DOMException with its stack.
