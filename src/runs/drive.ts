@@ -11,14 +11,14 @@ import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
 import type { Call } from './fold.ts'
 import type { CallOutcome } from './journal.ts'
-import { LeaseLost, type RunLease } from './lease.ts'
+import { LeaseLost, type RunLease, StoreFailed } from './lease.ts'
 import { approvalsOf, relativesOf } from './load.ts'
 import { makeCall, outcomeOfRun } from './make-call.ts'
 import { childRun } from './new-run.ts'
 import { next } from './next.ts'
 import { createPrompts } from './prompts.ts'
 import { recover } from './recover.ts'
-import { fromStore, StoreFailed } from './store-failed.ts'
+import { fromStore } from './store-failed.ts'
 import { think } from './think.ts'
 
 /** One run being worked on here. */
@@ -394,6 +394,8 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     broken = true
     abortAll('The run failed.')
     await allQuiet()
+    // What they could not write either.
+    background = null
     const [code, what] =
       error instanceof StoreFailed
         ? (['STORE_ERROR', 'The database has what cannot be read, or refused what was asked of it'] as const)

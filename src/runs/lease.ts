@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { isUnavailable } from '../errors.ts'
+import { isNewer, isUnavailable } from '../errors.ts'
 import type { ApprovalId, RunId } from '../ids.ts'
 import { type ApprovalRecord, type EntryRecord, isOver, type Resolution, type RunRecord } from '../store/records.ts'
 import type { NewLease, NewRun, RunSignal, Step, Store } from '../store/store.ts'
@@ -10,6 +10,8 @@ import { type Entry, type EntryBody, readEntry, writeEntry } from './journal.ts'
 
 /** Somebody else works on the run now: whatever this holder still had in mind is void. */
 export class LeaseLost extends Error {}
+/** The database has what cannot be read, or refuses for good. Somebody may mend it, so that the run can be continued. */
+export class StoreFailed extends Error {}
 
 /**
  * The right to append to one run, while it lasts. Entries are drafted first and written together: `state` is what the journal says with
@@ -32,6 +34,7 @@ export type RunLease = {
    *
    * @returns whether the lease was given up: asked for by `release`, and no signal came since the last `refresh`.
    * @throws LeaseLost when the run is somebody else's, or `stop` was called before the outcome was known.
+   * @throws StoreFailed when the step was refused for good: `state` is again what is written, and nothing but how calls ended, with the run's end, is written any more.
    */
   flush(release?: { readonly due: number | null }): Promise<boolean>
   /** Reads the record anew: signals, and whether a cancel was asked for. To be called before the approvals are read, not after. */
@@ -90,6 +93,8 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
   const { store, log, leaseMs, heldSince, wake } = held
   let run = claimed
   let state = loaded
+  let written = loaded
+  let refused = false
   let draft: { entries: EntryRecord[]; brings: Drafted[]; from: number } = { entries: [], brings: [], from: loaded.seq }
   const trustedMs = leaseMs * (1 - clockMargin)
   let heldUntil = heldSince + trustedMs
@@ -116,16 +121,25 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
         if (!unknown) throw lost()
       } catch (error) {
         if (error instanceof LeaseLost) throw error
-        if (!isUnavailable(error)) {
-          stopped.abort('broken')
-          throw error
-        }
+        if (!isUnavailable(error)) throw error
         if (!unknown)
           log.warn({ runId: step.runId, err: error }, 'A step was not written; it is tried until it is known')
         unknown = true
         await delay(wait, undefined, { signal: stopped.signal }).catch(() => {})
       }
     }
+  }
+
+  /** Nothing of the step stands, nor then of what was drafted after it. What is refused a second time is left to the sweep. */
+  function refuse(cause: unknown): never {
+    if (refused || isNewer(cause)) {
+      stopped.abort('broken')
+      throw cause
+    }
+    refused = true
+    state = written
+    draft = { entries: [], brings: [], from: written.seq }
+    throw new StoreFailed('The database refused a step of the run.', { cause })
   }
 
   async function isWritten({ runId, seq, entries }: Step): Promise<boolean> {
@@ -136,7 +150,10 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
   }
 
   async function flushNow(release: { readonly due: number | null } | undefined): Promise<boolean> {
+    // Also when there is nothing to write: what was drafted may have been dropped.
+    if (refused && !isOver(state.status)) throw new StoreFailed('The run can only be ended.')
     const { entries, brings, from } = draft
+    const drafted = state
     draft = { entries: [], brings: [], from: state.seq }
     if (entries.length === 0 && brings.length === 0 && !release) return false
     const over = isOver(state.status)
@@ -147,7 +164,7 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     const heedful = run.parent !== null && isNews ? [{ id: run.parent.runId, cancel: null }] : []
     const signal = [...heedful, ...brings.flatMap(({ signal }) => signal ?? [])]
     const cancelPending = brings.find(({ cancelPending }) => cancelPending)?.cancelPending ?? null
-    run = await write({
+    const step: Step = {
       runId: run.id,
       fence: run.fence,
       seq: from,
@@ -160,7 +177,14 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
       // A run that never had an approval has none to look for.
       cancelPending: head.gated ? cancelPending : null,
       release: over ? { signals: signalsSeen, due: null } : release ? { signals: signalsSeen, due: release.due } : null,
-    })
+    }
+    try {
+      run = await write(step)
+    } catch (error) {
+      if (!(error instanceof LeaseLost)) refuse(error)
+      throw error
+    }
+    written = drafted
     for (const { run } of start) wake(run.id)
     for (const { id } of signal) wake(id)
     return run.lease === null
@@ -175,6 +199,7 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     },
     isHeld: () => !stopped.signal.aborted && performance.now() < heldUntil && store.now() < until,
     draft(body, brings) {
+      if (refused && !isLastWord(body)) throw new StoreFailed('The run can only be ended.')
       const entry = entryAfter(state, run, store.now(), body)
       const record = writeEntry(entry)
       state = fold(state, [entry], record.text)
@@ -210,6 +235,9 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     stop: () => stopped.abort('stopped'),
   }
 }
+
+/** What still may be written when a step was refused. */
+const isLastWord = ({ type }: EntryBody) => type === 'call-finished' || type === 'failed' || type === 'cancelled'
 
 function headOf(run: RunRecord, state: RunState, drafted: readonly Drafted[], now: number): Step['head'] {
   const { status, output, error, finishedAt } = state

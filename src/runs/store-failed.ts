@@ -1,8 +1,5 @@
 import { isNewer, isUnavailable } from '../errors.ts'
-import { LeaseLost } from './lease.ts'
-
-/** The database has what cannot be read, or refuses for good. Somebody may mend it, so that the run can be continued. */
-export class StoreFailed extends Error {}
+import { LeaseLost, StoreFailed } from './lease.ts'
 
 /**
  * What was asked of the store, its failure told from a mistake of ours.
