@@ -36,6 +36,8 @@ export type Limits = {
 
 /** No limit but the transcript's may be more, and no answer of a model is: MongoDB keeps 16 MB in a document, and text takes up to four times its size in an entry. */
 export const largestPart = 3 * 1024 * 1024
+/** Of one that has several such parts, in bytes. */
+export const longestEntry = 4 * largestPart
 
 export const defaultSettings: Settings = {
   allowSelfApproval: false,

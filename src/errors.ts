@@ -33,3 +33,7 @@ export class CountersignError extends Error {
 export const isUnavailable = (error: unknown): boolean =>
   error instanceof CountersignError &&
   (error.code === 'STORE_UNAVAILABLE' || error.code === 'IDENTITY_PROVIDER_UNAVAILABLE')
+
+/** Whether a newer program wrote what was read: it is that program's to go on with. */
+export const isNewer = (error: unknown): boolean =>
+  error instanceof CountersignError && error.code === 'UNSUPPORTED_VERSION'

@@ -12,7 +12,7 @@ import type { ApprovalRecord, RunRecord } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 import { type AnsweredCall, type Continuation, planContinuation, readAnswers, stateError } from './answers.ts'
 import { presentCalls } from './fold.ts'
-import { LeaseLost, type RunLease } from './lease.ts'
+import { LeaseLost, type RunLease, StoreFailed } from './lease.ts'
 import { approvalsOf, loadState } from './load.ts'
 import { heardFrom } from './next.ts'
 import { type PausedRun, pausedTree } from './paused-tree.ts'
@@ -54,6 +54,8 @@ export async function continueRun(
       written += 1
     }
   } catch (error) {
+    // It is the caller's answer that was refused: the runs wait as before.
+    if (error instanceof StoreFailed) for (const lease of leases.values()) lease.stop()
     if (!(error instanceof LeaseLost)) throw error
     if (written === 0) return presentStateError(store, run)
     // What was written is an answer that counts; what was not still stands under requirements.

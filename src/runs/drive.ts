@@ -3,7 +3,7 @@ import type { LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { Agent, AgentTool } from '../agents/agent.ts'
 import { expire } from '../approvals/deadlines.ts'
 import type { Engine } from '../engine.ts'
-import { isUnavailable } from '../errors.ts'
+import { isNewer, isUnavailable } from '../errors.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
 import { type ApprovalRecord, type CancelRequest, isOver, type RunFailure, type RunRecord } from '../store/records.ts'
 import { type Budget, endOfTime, overtime } from './budget.ts'
@@ -11,14 +11,14 @@ import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
 import type { Call } from './fold.ts'
 import type { CallOutcome } from './journal.ts'
-import { LeaseLost, type RunLease } from './lease.ts'
+import { LeaseLost, type RunLease, StoreFailed } from './lease.ts'
 import { approvalsOf, relativesOf } from './load.ts'
 import { makeCall, outcomeOfRun } from './make-call.ts'
 import { childRun } from './new-run.ts'
 import { next } from './next.ts'
 import { createPrompts } from './prompts.ts'
 import { recover } from './recover.ts'
-import { fromStore, StoreFailed } from './store-failed.ts'
+import { fromStore } from './store-failed.ts'
 import { think } from './think.ts'
 
 /** One run being worked on here. */
@@ -69,6 +69,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   let changed = Promise.withResolvers<void>()
   let background: unknown = null
   let broken = false
+  let newer = false
   const woken = new Set<RunId>()
   const prompts = createPrompts(store, settings.limits.transcript)
 
@@ -334,11 +335,11 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   }
 
   /** Nothing new is begun; what waits for nobody's tool is left to whoever comes next, at once. */
-  async function handOver(): Promise<void> {
-    asking.abort(new DOMException('The server is shutting down.', 'AbortError'))
+  async function handOver(why: string, due: number): Promise<void> {
+    asking.abort(new DOMException(why, 'AbortError'))
     await allQuiet()
     // A signal that came meanwhile is for whoever comes next.
-    while (!(await lease.flush({ due: store.now() }))) await lease.refresh()
+    while (!(await lease.flush({ due }))) await lease.refresh()
   }
 
   async function work(): Promise<void> {
@@ -347,7 +348,9 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       endRun(lease, store.now(), failed(error.code, error.message))
     for (let released = false; !released; ) {
       if (background !== null) throw background
-      if (stopping.aborted) return handOver()
+      if (stopping.aborted) return handOver('The server is shutting down.', store.now())
+      // Not at once: it might be this process again.
+      if (newer) return handOver('The run is left to a newer server.', store.now() + settings.leaseMs)
       // A run that is being failed looks at nothing any more: what it would read may be what failed it.
       if (unseen && !broken) await lookAround()
       else released = await takeStep()
@@ -372,6 +375,11 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
           // Nothing is half done: what was drafted is written by the next flush, what was read is read again.
           unseen = true
           await delay(pauseAfterStoreError, undefined, { signal: stopping }).catch(() => {})
+        } else if (isNewer(error)) {
+          log.error({ runId: lease.run.id, err: error }, 'A run was left to a newer server')
+          // Not even its record can be read: the lease runs out.
+          if (newer) return
+          newer = true
         } else {
           log.error({ runId: lease.run.id, err: error }, 'A run failed for a reason nobody expected')
           // Not even its failure could be written: the lease runs out, and the sweep tries again.
@@ -386,6 +394,8 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     broken = true
     abortAll('The run failed.')
     await allQuiet()
+    // What they could not write either.
+    background = null
     const [code, what] =
       error instanceof StoreFailed
         ? (['STORE_ERROR', 'The database has what cannot be read, or refused what was asked of it'] as const)

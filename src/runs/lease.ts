@@ -1,22 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { isUnavailable } from '../errors.ts'
+import { isNewer, isUnavailable } from '../errors.ts'
 import type { ApprovalId, RunId } from '../ids.ts'
-import {
-  type ApprovalRecord,
-  type EntryRecord,
-  isOver,
-  type Resolution,
-  type RunHead,
-  type RunRecord,
-} from '../store/records.ts'
+import { type ApprovalRecord, type EntryRecord, isOver, type Resolution, type RunRecord } from '../store/records.ts'
 import type { NewLease, NewRun, RunSignal, Step, Store } from '../store/store.ts'
 import { fold, type RunState } from './fold.ts'
 import { type Entry, type EntryBody, readEntry, writeEntry } from './journal.ts'
 
 /** Somebody else works on the run now: whatever this holder still had in mind is void. */
 export class LeaseLost extends Error {}
+/** The database has what cannot be read, or refuses for good. Somebody may mend it, so that the run can be continued. */
+export class StoreFailed extends Error {}
 
 /**
  * The right to append to one run, while it lasts. Entries are drafted first and written together: `state` is what the journal says with
@@ -26,7 +21,10 @@ export type RunLease = {
   /** The record as it was last read or written. */
   readonly run: RunRecord
   readonly state: RunState
-  /** Whether the lease has time left, by the monotonic clock: a process that slept does not believe its own watch. */
+  /**
+   * Whether the lease has time left, by the monotonic clock and by the store's: a process that slept does not believe its own watch, which may
+   * have stood still, and by the store's others would take the run.
+   */
   isHeld(): boolean
   draft(body: EntryBody, brings?: Drafted): void
   /** Something to write in the next step, without an entry. */
@@ -36,6 +34,7 @@ export type RunLease = {
    *
    * @returns whether the lease was given up: asked for by `release`, and no signal came since the last `refresh`.
    * @throws LeaseLost when the run is somebody else's, or `stop` was called before the outcome was known.
+   * @throws StoreFailed when the step was refused for good: `state` is again what is written, and nothing but how calls ended, with the run's end, is written any more.
    */
   flush(release?: { readonly due: number | null }): Promise<boolean>
   /** Reads the record anew: signals, and whether a cancel was asked for. To be called before the approvals are read, not after. */
@@ -94,9 +93,12 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
   const { store, log, leaseMs, heldSince, wake } = held
   let run = claimed
   let state = loaded
+  let written = loaded
+  let refused = false
   let draft: { entries: EntryRecord[]; brings: Drafted[]; from: number } = { entries: [], brings: [], from: loaded.seq }
   const trustedMs = leaseMs * (1 - clockMargin)
   let heldUntil = heldSince + trustedMs
+  let until = claimed.lease?.until ?? 0
   // Not what a step's answer says: only what came before the approvals were last read has been seen.
   let signalsSeen = claimed.signals
   let queue: Promise<unknown> = Promise.resolve()
@@ -119,16 +121,25 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
         if (!unknown) throw lost()
       } catch (error) {
         if (error instanceof LeaseLost) throw error
-        if (!isUnavailable(error)) {
-          stopped.abort('broken')
-          throw error
-        }
+        if (!isUnavailable(error)) throw error
         if (!unknown)
           log.warn({ runId: step.runId, err: error }, 'A step was not written; it is tried until it is known')
         unknown = true
         await delay(wait, undefined, { signal: stopped.signal }).catch(() => {})
       }
     }
+  }
+
+  /** Nothing of the step stands, nor then of what was drafted after it. What is refused a second time is left to the sweep. */
+  function refuse(cause: unknown): never {
+    if (refused || isNewer(cause)) {
+      stopped.abort('broken')
+      throw cause
+    }
+    refused = true
+    state = written
+    draft = { entries: [], brings: [], from: written.seq }
+    throw new StoreFailed('The database refused a step of the run.', { cause })
   }
 
   async function isWritten({ runId, seq, entries }: Step): Promise<boolean> {
@@ -139,7 +150,10 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
   }
 
   async function flushNow(release: { readonly due: number | null } | undefined): Promise<boolean> {
+    // Also when there is nothing to write: what was drafted may have been dropped.
+    if (refused && !isOver(state.status)) throw new StoreFailed('The run can only be ended.')
     const { entries, brings, from } = draft
+    const drafted = state
     draft = { entries: [], brings: [], from: state.seq }
     if (entries.length === 0 && brings.length === 0 && !release) return false
     const over = isOver(state.status)
@@ -150,7 +164,7 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     const heedful = run.parent !== null && isNews ? [{ id: run.parent.runId, cancel: null }] : []
     const signal = [...heedful, ...brings.flatMap(({ signal }) => signal ?? [])]
     const cancelPending = brings.find(({ cancelPending }) => cancelPending)?.cancelPending ?? null
-    run = await write({
+    const step: Step = {
       runId: run.id,
       fence: run.fence,
       seq: from,
@@ -163,7 +177,14 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
       // A run that never had an approval has none to look for.
       cancelPending: head.gated ? cancelPending : null,
       release: over ? { signals: signalsSeen, due: null } : release ? { signals: signalsSeen, due: release.due } : null,
-    })
+    }
+    try {
+      run = await write(step)
+    } catch (error) {
+      if (!(error instanceof LeaseLost)) refuse(error)
+      throw error
+    }
+    written = drafted
     for (const { run } of start) wake(run.id)
     for (const { id } of signal) wake(id)
     return run.lease === null
@@ -176,8 +197,9 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     get state() {
       return state
     },
-    isHeld: () => !stopped.signal.aborted && performance.now() < heldUntil,
+    isHeld: () => !stopped.signal.aborted && performance.now() < heldUntil && store.now() < until,
     draft(body, brings) {
+      if (refused && !isLastWord(body)) throw new StoreFailed('The run can only be ended.')
       const entry = entryAfter(state, run, store.now(), body)
       const record = writeEntry(entry)
       state = fold(state, [entry], record.text)
@@ -199,12 +221,14 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     async renew() {
       if (stopped.signal.aborted) throw lost()
       const asked = performance.now()
-      const renewed = await store.runs.renew(run.id, run.fence, store.now() + leaseMs)
+      const asFarAs = store.now() + leaseMs
+      const renewed = await store.runs.renew(run.id, run.fence, asFarAs)
       if (!renewed) {
         stopped.abort('lost')
         throw lost()
       }
       heldUntil = asked + trustedMs
+      until = asFarAs
       return renewed.signals !== signalsSeen
     },
     // A reason, because without one each abort makes a DOMException with its stack.
@@ -212,8 +236,13 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
   }
 }
 
-function headOf(run: RunRecord, state: RunState, drafted: readonly Drafted[], now: number): RunHead {
+/** What still may be written when a step was refused. */
+const isLastWord = ({ type }: EntryBody) => type === 'call-finished' || type === 'failed' || type === 'cancelled'
+
+function headOf(run: RunRecord, state: RunState, drafted: readonly Drafted[], now: number): Step['head'] {
   const { status, output, error, finishedAt } = state
   const gated = run.gated || drafted.some(({ propose, gated }) => gated || (propose && propose.length > 0))
-  return { status, output, error, finishedAt, updatedAt: now, gated }
+  const head = { status, output, error, finishedAt, updatedAt: now, gated }
+  // Whoever wanted to cancel it was told that it had failed before: continuing it is a new word.
+  return isOver(run.status) && !isOver(status) ? { ...head, cancelRequested: null } : head
 }

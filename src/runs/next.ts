@@ -1,5 +1,7 @@
 import type { AgentTool } from '../agents/agent.ts'
+import { longestEntry } from '../engine.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
+import { byteLength } from '../json.ts'
 import type { ApprovalRecord, CancelRequest, ResumeMode, RunFailure, RunRecord } from '../store/records.ts'
 import { isOver } from '../store/records.ts'
 import { type Budget, overspent, overtime } from './budget.ts'
@@ -159,13 +161,20 @@ function hear(calls: readonly Call[], { approvals, now }: Surroundings): NextSte
   return heard.decisions.length > 0 ? { do: 'hear', ...heard } : null
 }
 
-/** The decisions on record that the journal does not have yet. */
+/** The decisions on record that the journal does not have yet; of very long ones only those that fit into one entry, and one at least: the others are heard next. */
 export function heardFrom(calls: readonly Call[], approvals: Surroundings['approvals']) {
-  const decided = recordsOf(calls, approvals).filter(([, { resolution }]) => resolution !== null)
-  return {
-    decisions: decided.flatMap(([call, record]) => decisionOf(call, record) ?? []),
-    approvals: decided.map(([, { id }]) => id),
+  const decisions: CallDecision[] = []
+  const heard: ApprovalId[] = []
+  let bytes = 0
+  for (const [call, record] of recordsOf(calls, approvals)) {
+    const decision = decisionOf(call, record)
+    if (decision === null) continue
+    bytes += byteLength(JSON.stringify(decision))
+    if (decisions.length > 0 && bytes > longestEntry) break
+    decisions.push(decision)
+    heard.push(record.id)
   }
+  return { decisions, approvals: heard }
 }
 
 const recordsOf = (calls: readonly Call[], approvals: Surroundings['approvals']): [Call, ApprovalRecord][] =>

@@ -104,7 +104,8 @@ export type Step = {
   /** The run's `seq` before the step; the entries follow it without a gap. */
   readonly seq: number
   readonly entries: readonly EntryRecord[]
-  readonly head: RunHead
+  /** With `cancelRequested` where a cancel that came too late for a run that is over is forgotten: it goes on. */
+  readonly head: RunHead & { readonly cancelRequested?: null }
   readonly propose: readonly ApprovalRecord[]
   /** Runs of agents that these entries begin, each with its first entry; their sessions are their requester's. */
   readonly start: readonly NewRun[]

@@ -38,6 +38,30 @@ test('an approved call whose sibling blocked the process longer than the lease i
   expect(outcomes).toEqual([{ result: '"done"' }, { result: '"done"' }])
 })
 
+test('a clock that jumps past the leases, as when the machine was suspended, takes no run from the process that works on it', async () => {
+  let ahead = 0
+  let sweeps = 0
+  const change = (store: Store) =>
+    faulty(store, (method, call) => {
+      if (method === 'runs.claimDue') sweeps += 1
+      return call()
+    })
+  const { tool, entered, end, made } = slowTool()
+  const agents = [agentOf({ tool }, [[{ call: 'tool' }]])]
+  const clock = () => Date.now() + ahead
+  await using shop = await openShop({ agents, settings: { leaseMs: 3_000 } }, { change, clock })
+  const { id } = await shop.start()
+  await entered
+  for (let times = 0; times < 5; times++) {
+    ahead += 3_600_000
+    const seen = sweeps
+    await shop.until(id, () => sweeps > seen)
+  }
+  end()
+  expect(await shop.until(id, isDone)).toMatchObject({ status: 'COMPLETED', fence: 1 })
+  expect([...made.values()]).toEqual([1])
+})
+
 test('while a worker stops, a tool that ends within the grace keeps its run, however short the lease', async () => {
   await using store = await openSqliteStore({ path: ':memory:' })
   const { tool, entered, end, made } = slowTool()

@@ -213,5 +213,5 @@ test('a step that can never be written does not keep the lease waiting for ever'
   )
   const outcome = await Promise.race([flushed, givenUp])
   scene.lease.stop()
-  expect(outcome).toBe('TypeError')
+  expect(outcome).toBe('StoreFailed')
 })

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { continueRun } from '../../src/runs/continue.ts'
+import { type Entry, readEntry } from '../../src/runs/journal.ts'
+import type { Step, Store } from '../../src/store/store.ts'
 import { faulty, turns } from './faulty-store.ts'
-import { agentOf, isDone, isPaused, openShop, rita, tally } from './workshop.ts'
+import { agentOf, isDone, isPaused, openShop, rita, tally, typesOf } from './workshop.ts'
 
 const inputSchema = z.object({})
 const storeError = { status: 'FAILED', error: { code: 'STORE_ERROR' } }
@@ -31,6 +33,54 @@ test('an approval that cannot be read when its call is about to run is STORE_ERR
   expect(made.size).toBe(0)
   broken.clear()
   expect(await onwards()).toMatchObject({ run: { status: 'COMPLETED' } })
+  expect([...made.values()]).toEqual([1])
+})
+
+/** A store that refuses for good the first step with such an entry. */
+const refusing = (type: Entry['type'], armed: { is: boolean }) => (store: Store) =>
+  faulty(store, (method, call, [step]) => {
+    const isIt = () => (step as Step).entries.some((entry) => readEntry(entry).type === type)
+    if (!armed.is || method !== 'runs.step' || !isIt()) return call()
+    armed.is = false
+    return Promise.reject(new Error('It is too long.'))
+  })
+
+test('a result that is refused fails the run, with what others gave: nobody waits for the next sweep, and nothing runs twice', async () => {
+  const { made, mark } = tally()
+  const aborted = (_: unknown, { abortSignal }: { abortSignal: AbortSignal }) =>
+    new Promise((resolve) => abortSignal.addEventListener('abort', () => resolve('told to stop')))
+  const tools = { quick: { inputSchema, execute: mark }, slow: { inputSchema, execute: aborted } }
+  const agent = agentOf(tools, [[{ call: 'quick' }, { call: 'slow' }]])
+  const change = refusing('call-finished', { is: true })
+  await using shop = await openShop({ agents: [agent] }, { change })
+  const { id } = await shop.start()
+  expect(await shop.until(id, isDone)).toMatchObject({ ...storeError, lease: null })
+  const entries = await shop.journal(id)
+  expect(typesOf(entries).slice(-4)).toEqual(['call-started', 'call-started', 'call-finished', 'failed'])
+  // What became of the other nobody knows: it is not made again.
+  expect(await continueRun(shop.engine, rita, { runId: id, waitMs: 20_000 })).toMatchObject({
+    run: { status: 'PAUSED' },
+  })
+  expect(await shop.pending(id)).toMatchObject([{ kind: 'RECONCILIATION' }])
+  expect([...made.values()]).toEqual([1])
+})
+
+test('an answer that is refused fails nothing: its run waits as before', async () => {
+  const { made, mark } = tally()
+  const agent = agentOf({ send: { inputSchema, pause: 'confirmation' as const, execute: mark } }, [[{ call: 'send' }]])
+  const armed = { is: false }
+  await using shop = await openShop(
+    { agents: [agent], settings: { leaseMs: 300 } },
+    { change: refusing('answered', armed) },
+  )
+  const { id } = await shop.start({ waitMs: 20_000 })
+  const [call] = (await shop.journal(id)).flatMap((entry) => (entry.type === 'proposed' ? entry.calls : []))
+  const answers = [{ callId: call?.callId ?? '', decision: { approve: {} } }]
+  const answer = () => continueRun(shop.engine, rita, { runId: id, answers, waitMs: 20_000 })
+  armed.is = true
+  await expect(answer()).rejects.toThrow('The database refused')
+  expect(await shop.until(id, (run) => run.lease === null)).toMatchObject({ status: 'PAUSED' })
+  expect(await answer()).toMatchObject({ run: { status: 'COMPLETED' } })
   expect([...made.values()]).toEqual([1])
 })
 

@@ -1,7 +1,9 @@
 import { MongoClient } from 'mongodb'
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { collectionsOf } from '../../src/store/mongodb/documents.ts'
 import { openMongoStore } from '../../src/store/mongodb/store.ts'
+import { agentOf, isDone, openWorkplace, tally } from '../runs/workshop.ts'
 import { mongoDatabase, mongodbIsOff } from '../support/mongodb-database.ts'
 import { testServer } from '../support/test-server.ts'
 import {
@@ -37,6 +39,10 @@ async function openScene() {
         ? await runs.updateOne({ _id: id as never }, { $set: { v: 2 as 1, meaning: 'another' } as never })
         : await approvals.updateOne({ _id: id as never }, newer)
       expect(changed.modifiedCount).toBe(1)
+    },
+    /** Of an approval, and nothing else of it. */
+    async setVersion(id: string, v: number) {
+      expect((await approvals.updateOne({ _id: id as never }, { $set: { v: v as 1 } })).modifiedCount).toBe(1)
     },
     /** All there is. */
     contents: () =>
@@ -131,6 +137,29 @@ describe.skipIf(mongodbIsOff())('what a newer program wrote', () => {
     await store.runs.step(aStep(holder, { heard: newer.ids }))
     const [, , approvals] = await scene.contents()
     expect(approvals?.find(({ _id }) => (_id as string) === newer.ids[0])).toMatchObject({ v: 2, unheard: true })
+  })
+
+  test('a run whose decision it is waits for that program: it is not failed here, and goes on where it can be read', async () => {
+    await using scene = await openScene()
+    const { made, mark } = tally()
+    const guarded = { inputSchema: z.object({}), approval: 'required' as const, execute: mark }
+    const agents = [agentOf({ guarded }, [[{ call: 'guarded' }]])]
+    const work = { agents, store: scene.store, settings: { leaseMs: 300 } }
+    await using shop = await openWorkplace(work)
+    const { id, fence } = await shop.start({ waitMs: 20_000 })
+    const [approval] = await shop.pending(id)
+    if (!approval) throw new Error('not set up')
+    await shop.engine.worker.stop(100)
+    await shop.decide(approval)
+    await scene.setVersion(approval.id, 2)
+    await using older = await openWorkplace(work)
+    // Looked at, and again.
+    const looked = await older.until(id, (run) => run.fence > fence + 2)
+    expect(looked).toMatchObject({ status: 'PAUSED', error: null })
+    expect(older.errors[0]).toMatchObject({ err: { message: refused.message } })
+    await scene.setVersion(approval.id, 1)
+    expect(await older.until(id, isDone)).toMatchObject({ status: 'COMPLETED' })
+    expect([...made.values()]).toEqual([1])
   })
 
   test('the API says so, and answers the rest of the request', async () => {
