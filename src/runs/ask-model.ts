@@ -6,6 +6,7 @@ import { orAborted } from './or-aborted.ts'
 
 /** A model that sends nothing for so long will not send any more: it holds a place that other runs wait for. */
 const longestSilence = 300_000
+const longestWait = 60_000
 
 export type AskOptions = {
   readonly abortSignal: AbortSignal
@@ -29,7 +30,7 @@ export async function askModel(agent: Agent, prompt: LanguageModelV4Prompt, opti
       abortSignal.throwIfAborted()
       if (error instanceof ModelFailed) throw error
       if (attempt >= agent.maxRetries || !mayPass(error)) throw new ModelFailed(messageOf(error), { cause: error })
-      await delay(retryAfter(error) ?? 500 * 2 ** attempt, undefined, { signal: abortSignal })
+      await delay(waitAfter(error, attempt), undefined, { signal: abortSignal })
     }
   }
 }
@@ -87,9 +88,9 @@ async function* partsOf<Part>(
 /** What a provider refuses for good is not asked again; a broken connection or stream is. */
 const mayPass = (error: unknown) => !APICallError.isInstance(error) || error.isRetryable
 
-/** The provider's own wish, in ms; at most a minute. */
-function retryAfter(error: unknown): number | null {
+/** In ms: the provider's own wish, or twice as long each time; a minute at most, because the run keeps its place meanwhile. */
+export function waitAfter(error: unknown, attempt: number): number {
   const headers = APICallError.isInstance(error) ? error.responseHeaders : undefined
-  const ms = Number(headers?.['retry-after-ms'] ?? Number(headers?.['retry-after']) * 1_000)
-  return ms >= 0 && ms <= 60_000 ? ms : null
+  const wish = Number(headers?.['retry-after-ms'] ?? Number(headers?.['retry-after']) * 1_000)
+  return Math.min(wish >= 0 ? wish : 500 * 2 ** attempt, longestWait)
 }
