@@ -44,24 +44,6 @@ export function approvalContract(makeStore: MakeStore): void {
     expect(await store.approvals.get(approval.id)).toEqual(decided.approval)
   })
 
-  test('of a thousand decisions at once one wins, and each loser is given what stands', async () => {
-    await using store = await makeStore()
-    const { id } = await proposed(store)
-    const attempts = Array.from({ length: 1_000 }, (_, n) =>
-      store.approvals.decide(
-        id,
-        'acme',
-        {},
-        aResolution({ decisionId: `d${n}`, status: n % 2 ? 'APPROVED' : 'REJECTED' }),
-      ),
-    )
-    const decided = await Promise.all(attempts)
-    const won = decided.filter((one) => one.won)
-    expect(won).toHaveLength(1)
-    for (const { approval } of decided) expect(approval).toEqual(won[0]?.approval)
-    expect(await store.approvals.get(id)).toEqual(won[0]?.approval)
-  })
-
   test.each<[string, Partial<ApprovalRecord>, Expected, boolean]>([
     ['the fingerprint that was shown', {}, { fingerprint: 'f1' }, true],
     ['another fingerprint', {}, { fingerprint: 'f2' }, false],
@@ -116,20 +98,6 @@ export function approvalContract(makeStore: MakeStore): void {
     },
   )
 
-  test('of a hundred notes at once on one revision one wins; of a hundred that expect nothing, each does', async () => {
-    await using store = await makeStore()
-    const { id } = await proposed(store)
-    const note = (expected: Expected) => (_: unknown, n: number) =>
-      store.approvals.note(id, 'acme', expected, { at: 4_000 + n, by: bob, action: 'REVEALED', note: null })
-    const first = await Promise.all(Array.from({ length: 100 }, note({ revision: 1 })))
-    expect(first.filter(({ won }) => won)).toHaveLength(1)
-    const all = await Promise.all(Array.from({ length: 100 }, note({})))
-    expect(all.every(({ won }) => won)).toBe(true)
-    const there = await store.approvals.get(id)
-    expect(there).toMatchObject({ revision: 102, status: 'PENDING' })
-    expect(there?.history.map(({ revision }) => revision)).toEqual(Array.from({ length: 102 }, (_, n) => n + 1))
-  })
-
   test('what is decided stays', async () => {
     await using store = await makeStore()
     const { id } = await proposed(store)
@@ -176,5 +144,40 @@ export function approvalContract(makeStore: MakeStore): void {
     await store.principals.put(named(null, 'other'))
     expect(await store.principals.getMany('acme', [bob, admin])).toEqual([named('Robert')])
     expect(await store.principals.getMany('other', [bob])).toEqual([named(null, 'other')])
+  })
+}
+
+/** Of many writes of one approval at the same moment. */
+export function approvalRaces(makeStore: MakeStore): void {
+  test('of a thousand decisions at once one wins, and each loser is given what stands', async () => {
+    await using store = await makeStore()
+    const { id } = await proposed(store)
+    const attempts = Array.from({ length: 1_000 }, (_, n) =>
+      store.approvals.decide(
+        id,
+        'acme',
+        {},
+        aResolution({ decisionId: `d${n}`, status: n % 2 ? 'APPROVED' : 'REJECTED' }),
+      ),
+    )
+    const decided = await Promise.all(attempts)
+    const won = decided.filter((one) => one.won)
+    expect(won).toHaveLength(1)
+    for (const { approval } of decided) expect(approval).toEqual(won[0]?.approval)
+    expect(await store.approvals.get(id)).toEqual(won[0]?.approval)
+  })
+
+  test('of a hundred notes at once on one revision one wins; of a hundred that expect nothing, each does', async () => {
+    await using store = await makeStore()
+    const { id } = await proposed(store)
+    const note = (expected: Expected) => (_: unknown, n: number) =>
+      store.approvals.note(id, 'acme', expected, { at: 4_000 + n, by: bob, action: 'REVEALED', note: null })
+    const first = await Promise.all(Array.from({ length: 100 }, note({ revision: 1 })))
+    expect(first.filter(({ won }) => won)).toHaveLength(1)
+    const all = await Promise.all(Array.from({ length: 100 }, note({})))
+    expect(all.every(({ won }) => won)).toBe(true)
+    const there = await store.approvals.get(id)
+    expect(there).toMatchObject({ revision: 102, status: 'PENDING' })
+    expect(there?.history.map(({ revision }) => revision)).toEqual(Array.from({ length: 102 }, (_, n) => n + 1))
   })
 }
