@@ -38,15 +38,20 @@ export async function makeCall(
   const stop = (ms: number) => late.abort(new DOMException(tookLonger('call', ms), 'TimeoutError'))
   const timer = timeoutMs === null ? undefined : setTimeout(stop, timeoutMs, timeoutMs)
   const over = AbortSignal.any([late.signal, outOfTime])
+  const told = AbortSignal.any([abortSignal, over])
+  // Unless somebody listens, Node asks the signals behind it only when it is asked itself: by then they may be gone.
+  const follow = () => {}
+  told.addEventListener('abort', follow)
   let result: unknown
   try {
-    result = await orAborted(make(AbortSignal.any([abortSignal, over])), over)
+    result = await orAborted(make(told), over)
   } catch (error) {
     // Whatever the tool makes of being told to stop.
     const message = over.aborted ? `${messageOf(over.reason)} ${toldToStop}` : messageOf(error)
     return { ...finished, outcome: { error: message }, modelOutput: null }
   } finally {
     clearTimeout(timer)
+    told.removeEventListener('abort', follow)
   }
   const outcome = recorded(result, limit)
   return {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { asTool } from '../../src/agents/as-tool.ts'
@@ -59,6 +61,9 @@ forEachStore(({ serve }) => {
     expect(heard(prompts[1])).toMatchObject(turn.map(() => ({ output: { type: 'error-text', value: error } })))
     await restart(api)
     expect(await readRun(api, run.id)).toEqual(run)
+    // Whoever asks the signal, and does not listen, may do so long afterwards.
+    setFlagsFromString('--expose-gc')
+    runInNewContext('gc')()
     for (const [id, { kept, entered }] of Object.entries(tools)) {
       expect((await entered)?.aborted).toBe(true)
       expect(kept.inputs()).toEqual([{ id }])
