@@ -49,7 +49,7 @@ async function changeOne(
   const won = await approvals.findOneAndUpdate(filter, update, { returnDocument: 'after', maxTimeMS })
   if (won !== null) {
     const approval = toApproval(won)
-    tell.approval(approval, approval)
+    tell.approval(approval)
     return { won: true, approval }
   }
   // Null for missing, lost and late alike: what stands tells which.
@@ -100,8 +100,7 @@ export async function remind(
   const update = { ...noted, $set: { ...$set, due: toDate(next.due) } }
   const reminded = await approvals.findOneAndUpdate(filter, update, { returnDocument: 'after', maxTimeMS })
   if (reminded === null) return false
-  const approval = toApproval(reminded)
-  tell.approval(approval, approval)
+  tell.approval(toApproval(reminded))
   return true
 }
 

@@ -77,8 +77,8 @@ export async function openFeed(db: Db, prefix: string, announce: Announcer): Pro
     if (ns.coll !== runs) {
       const id = documentKey._id as ApprovalId
       // One of another version is refused where it is asked for.
-      const record = proposed?.v === v ? toApproval(proposed) : undefined
-      if (revision !== undefined) announce.approval({ id, revision, runId: runIdOfCall(callIdOf(id)) }, record)
+      if (proposed?.v === v) announce.approval(toApproval(proposed))
+      else if (revision !== undefined) announce.approvalAt({ id, revision, runId: runIdOfCall(callIdOf(id)) })
       return
     }
     const id = documentKey._id as RunId

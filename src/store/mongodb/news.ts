@@ -9,7 +9,9 @@ export type Tell = {
   mark(): string
   run(run: RunRecord): void
   signal(run: RunRecord): void
-  approval(changed: Pick<ApprovalRecord, 'id' | 'revision' | 'runId'>, record?: ApprovalRecord): void
+  approval(approval: ApprovalRecord): void
+  /** Of one whose record is not at hand. */
+  approvalAt(changed: Pick<ApprovalRecord, 'id' | 'revision' | 'runId'>): void
   /** Something may have been written of which nobody was told. */
   missed(): void
 }
@@ -54,8 +56,11 @@ export function announcer(): Announcer {
       'seq' in change
         ? tell(`${id} ${change.seq}`, { kind: 'run', id, seq: change.seq })
         : tell(`${id} signal ${change.signals}`, { kind: 'run', id, seq: 0 }),
-    approval: ({ id, revision, runId }, record) =>
-      tell(`${id} ${revision}`, { kind: 'approval', id, revision, runId, ...(record && { record }) }),
+    approval: (record) => {
+      const { id, revision, runId } = record
+      tell(`${id} ${revision}`, { kind: 'approval', id, revision, runId, record })
+    },
+    approvalAt: ({ id, revision, runId }) => tell(`${id} ${revision}`, { kind: 'approval', id, revision, runId }),
     missed() {
       told.clear()
       tellAll({ kind: 'missed' })

@@ -68,8 +68,8 @@ export async function takeStep({ client, collections, sessions, tell }: Mongo, s
     if (tries > 1) tell.missed()
     return null
   }
-  for (const approval of step.propose) tell.approval(approval, approval)
-  for (const cancelled of written.cancelled) tell.approval({ ...cancelled, runId: step.runId })
+  for (const approval of step.propose) tell.approval(approval)
+  for (const cancelled of written.cancelled) tell.approvalAt({ ...cancelled, runId: step.runId })
   for (const { run } of step.start) tell.run(run)
   for (const run of written.signalled) tell.signal(run)
   // Letting go of a lease is no news: whoever heard it would look for nothing.
