@@ -21,13 +21,13 @@ const { SEQUENCE_SEED = '20261125', SEQUENCE_PATH } = process.env
 
 afterAll(() => allBuried())
 
-test('in 2,000 random sequences nothing runs without its own approval', { timeout: 15 * minutes }, async () => {
+test('in 2,000 random sequences nothing runs without its own approval', { timeout: 5 * minutes }, async () => {
   const seen = await playAll(sequences, groundInMemory)
   if (SEQUENCE_PATH === undefined) expect(everything.filter((one) => !seen.has(one))).toEqual([])
 })
 
 forEachStore((kind) => {
-  test('nor in some on its disk', { timeout: 15 * minutes }, async () => {
+  test('nor in some on its disk', { timeout: 5 * minutes }, async () => {
     await playAll(kind.rounds(onDisk), () => groundOn(kind))
   })
 })
@@ -39,7 +39,7 @@ async function playAll(numRuns: number, openGround: () => Ground): Promise<Set<s
   const tried = await fc.check(property, {
     numRuns,
     // Making it shorter ends in time to tell what was found.
-    interruptAfterTimeLimit: 12 * minutes,
+    interruptAfterTimeLimit: 4 * minutes,
     markInterruptAsFailure: true,
     seed: Number(SEQUENCE_SEED),
     ...(SEQUENCE_PATH && { path: SEQUENCE_PATH }),

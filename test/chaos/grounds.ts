@@ -10,8 +10,6 @@ export type Ground = {
   readonly leaseMs: number
   /** How many runs are under way at once. */
   readonly width: number
-  /** In the short version each so many-th of the points on a run's ordinary way is tried. */
-  readonly oneIn: number
   database(): Disposable & { readonly url: string }
 }
 
@@ -19,7 +17,6 @@ export const sqliteGround: Ground = {
   name: 'SQLite',
   leaseMs: 3_000,
   width: 8,
-  oneIn: 1,
   database() {
     const directory = temporaryDirectory()
     return {
@@ -37,7 +34,6 @@ export async function mongodbGround(): Promise<Ground & AsyncDisposable> {
     leaseMs: 3_000,
     // The stand-in does one thing at a time.
     width: server.name === 'mongod' ? 8 : 3,
-    oneIn: server.name === 'mongod' ? 1 : 3,
     database: () => ({ url: server.url(`chaos_${randomBytes(4).toString('hex')}`), [Symbol.dispose]() {} }),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }

@@ -8,9 +8,8 @@ import { writeTooLate } from './stale.ts'
 /** Every named point of the way, once. On MongoDB a transaction has one more before each of its commands: of those that are alike one, unless it is thorough. */
 export const everyPoint =
   (isThorough = false): Play =>
-  async ({ site, ledger, ground }) => {
-    const oneIn = isThorough ? 1 : ground.oneIn
-    const { tried, missed, kills } = await killAtEveryPoint(site, ledger, { isThorough, oneIn })
+  async ({ site, ledger }) => {
+    const { tried, missed, kills } = await killAtEveryPoint(site, ledger, isThorough)
     // Those where two things happen at once are come to now and then.
     if (missed.length > tried.length / 10) throw new Error(`Nobody came to ${missed.join('; ')}`)
     return { points: tried.length - missed.length, kills }

@@ -36,14 +36,9 @@ const mostStopped = 30
  * Learns the points by watching a server that nothing happens to, and one that takes over from it. Then each run goes to a point of its own and
  * stops there, and the process is killed when all have; what is left is taken over by the next process, which is killed in the same way.
  *
- * @param oneIn Of the points on a run's ordinary way only each so many-th, where a database is too slow for all.
  * @param isThorough Also those of a run within another that are alike, and every command of every transaction, not only the first of its kind.
  */
-export async function killAtEveryPoint(
-  site: Site,
-  ledger: Ledger,
-  { isThorough, oneIn }: { readonly isThorough: boolean; readonly oneIn: number },
-): Promise<PointsTried> {
+export async function killAtEveryPoint(site: Site, ledger: Ledger, isThorough: boolean): Promise<PointsTried> {
   const lives = new Map<string, Promise<void>>()
   /** The points, each with the script of the first run that came there and where that one was cut off before. */
   const seen = new Map<string, { readonly script: Script; readonly cut: string | null }>()
@@ -153,7 +148,7 @@ export async function killAtEveryPoint(
   await Promise.all(arrivals)
   await dieAt(third, 'renew after')
 
-  const others = direct.filter((journey) => !deciding.includes(journey)).filter((_, index) => index % oneIn === 0)
+  const others = direct.filter((journey) => !deciding.includes(journey))
   while (others.length > 0) {
     const host = site.spawn({ stops: [] })
     await sendAll(host, others.splice(0, mostStopped))
