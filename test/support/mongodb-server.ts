@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -18,7 +19,7 @@ export type MongoServer = AsyncDisposable & {
   url(database: string): string
   /** Sends the signal and waits for the end. */
   kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
-  /** Starts it on the same data and port once it has ended. */
+  /** Starts it on the same data and port if it has ended. */
   restart(): Promise<void>
   /** It hangs until it is thawed: connections stay open, and nothing is answered. */
   freeze(): void
@@ -63,6 +64,7 @@ export async function startMongoServer(options: MongoServerOptions = {}): Promis
     url,
     kill: (signal) => running.kill(signal),
     async restart() {
+      if (!running.hasEnded()) return
       running = launch()
       await running.ready(false)
     },
@@ -82,6 +84,7 @@ export async function startMongoServer(options: MongoServerOptions = {}): Promis
     home.occupy(child.pid ?? null)
     const exited = once(child, 'exit').then(() => home.occupy(null))
     return {
+      hasEnded: () => child.exitCode !== null || child.signalCode !== null,
       send: (signal: NodeJS.Signals) => void child.kill(signal),
       async kill(signal: NodeJS.Signals) {
         child.kill(signal)
@@ -119,12 +122,18 @@ async function describeServer(client: MongoClient, from: string) {
   return { name: 'SecantusDB', version: secantusVersion, description }
 }
 
+/** None that the system gives to whoever asks for any: it must still be free when the server starts again. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('It listens on no port.')
-  return address.port
+  for (;;) {
+    const port = randomInt(10_000, 32_768)
+    const server = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
