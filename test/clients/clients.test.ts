@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { allPending } from '../behaviours/support/pending-client.ts'
 import { agents as echoAgents } from '../support/echo-agents.ts'
+import { freePort } from '../support/free-port.ts'
 import { principalOf } from '../support/principals.ts'
 import { type SpawnedServer, spawnServer } from '../support/spawn-server.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
@@ -19,8 +20,9 @@ const patience = { timeout: 30_000 }
 async function scene() {
   await using opened = new AsyncDisposableStack()
   const database = `file:${join(opened.use(temporaryDirectory()).path, 'test.db')}`
-  const spawn = (port: string) => spawnServer({ agents, authenticated: true, database, env: { PORT: port } })
-  let server: SpawnedServer = await spawn('0')
+  const env = { PORT: `${await freePort()}` }
+  const spawn = () => spawnServer({ agents, authenticated: true, database, env })
+  let server: SpawnedServer = await spawn()
   opened.defer(() => server[Symbol.asyncDispose]())
   const owned = opened.move()
   return {
@@ -29,7 +31,7 @@ async function scene() {
     },
     async restart(signal: NodeJS.Signals) {
       await server.kill(signal)
-      server = await spawn(new URL(server.url).port)
+      server = await spawn()
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
+import { freePort } from './free-port.ts'
 import { keptDirectory } from './kept-directory.ts'
 import { findMongoProgram } from './mongodb-program.ts'
 
@@ -120,20 +119,4 @@ async function describeServer(client: MongoClient, from: string) {
   if (secantusVersion === undefined) return { name: 'mongod', version, description: `mongod ${version} ${from}` }
   const description = `SecantusDB ${secantusVersion} (a stand-in that speaks MongoDB ${version}), ${from}`
   return { name: 'SecantusDB', version: secantusVersion, description }
-}
-
-/** None that the system gives to whoever asks for any: it must still be free when the server starts again. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 32_768)
-    const server = createServer().listen(port, '127.0.0.1')
-    const isFree = await once(server, 'listening').then(
-      () => true,
-      () => false,
-    )
-    if (!isFree) continue
-    server.close()
-    await once(server, 'close')
-    return port
-  }
 }
