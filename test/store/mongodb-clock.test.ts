@@ -73,7 +73,7 @@ describe.skipIf(mongodbIsOff())('with times of day that are two hours apart', { 
     const { localTime } = await database.command({ hello: 1 })
     for (const { createdAt } of [ofFast, ofSlow])
       expect(Math.abs(new Date(createdAt).getTime() - localTime.getTime())).toBeLessThan(10_000)
-    expect(Math.abs(new Date(ofFast.createdAt).getTime() - new Date(ofSlow.createdAt).getTime())).toBeLessThan(1_000)
+    expect(Math.abs(new Date(ofFast.createdAt).getTime() - new Date(ofSlow.createdAt).getTime())).toBeLessThan(10_000)
   })
 
   test.each([
