@@ -16,5 +16,13 @@ export async function runCommand(version: string): Promise<void> {
     .addCommand(migrateCommand())
     .addCommand(keysCommand())
     .addCommand(schemaCommand())
+    .hook('preSubcommand', refuseUnknown)
   await program.parseAsync().catch(fail)
+}
+
+/** What is no command would be told to be an argument too many of the one that is meant when none is named. */
+function refuseUnknown(program: Command): void {
+  const [first = '-'] = program.args
+  if (first.startsWith('-') || first === 'help' || program.commands.some((command) => command.name() === first)) return
+  program.error(`error: unknown command '${first}'; 'countersign --help' lists the commands`)
 }

@@ -130,7 +130,8 @@ test('a module of agents that is not there, fails or exports none: one clear lin
 
 test('an unknown option or command: one line, exit 1', async () => {
   expect(await runCli(['start', '--nothing'])).toMatchObject({ code: 1, stderr: "error: unknown option '--nothing'\n" })
-  expect(await runCli(['nothing'])).toMatchObject({ code: 1 })
+  const unknown = "error: unknown command 'nonsense'; 'countersign --help' lists the commands\n"
+  expect(await runCli(['nonsense'])).toMatchObject({ code: 1, stderr: unknown })
 })
 
 test('the three printed operations work as they stand, also at the second start with the same data', async () => {
