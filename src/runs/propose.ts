@@ -50,13 +50,12 @@ async function proposeOne(agent: Agent, asked: Asked, index: number, where: Wher
     const nothing = { inputSchema: null, fingerprint: null, when: 'not-asked' as const, answerSchema: null }
     return { call: { ...base, ...ungated, ...nothing, arguments: given ?? emptyObject, invalid }, approval: null }
   }
-  const when = await askWhen(tool, read.value, {
-    toolCallId: callId,
-    messages: where.prompt as WhenOptions['messages'],
-  })
-  // A call that nobody is asked about has what nobody filled in as the schema would have it.
-  const whole = tool.gate === null || when === 'no' ? await completeInput(tool, read, where.limits) : null
-  const { text } = whole ?? read
+  // A call that nobody is asked about has what nobody filled in as the schema would have it, and is let go as that.
+  const whole = await completeInput(tool, read, where.limits)
+  const options = { toolCallId: callId, messages: where.prompt as WhenOptions['messages'] }
+  const when = whole ? await askWhen(tool, whole.value, options) : 'not-asked'
+  const free = tool.gate === null || when === 'no' ? whole : null
+  const { text } = free ?? read
   const known = {
     ...base,
     arguments: text,
@@ -65,7 +64,7 @@ async function proposeOne(agent: Agent, asked: Asked, index: number, where: Wher
     when,
     invalid: null,
   }
-  if (tool.gate === null || whole !== null)
+  if (tool.gate === null || free !== null)
     return { call: { ...known, ...ungated, answerSchema: null }, approval: null }
   const { pause, approval, deadline } = tool.gate
   const approvalId = approval === null ? null : approvalIdOf(callId)
@@ -81,9 +80,10 @@ async function proposeOne(agent: Agent, asked: Asked, index: number, where: Wher
   return { call, approval: record }
 }
 
-/** The input with a person's fields as the schema fills them in, or null when it cannot: then a person is needed. */
-async function completeInput({ personFields, schema }: AgentTool, read: Input, limits: Limits): Promise<Input | null> {
+/** The input with a person's fields as the schema fills them in, or null when it cannot: then a person is needed, whatever a condition would say. */
+async function completeInput({ personFields, schema, gate }: AgentTool, read: Input, limits: Limits) {
   if (personFields === null) return read
+  if (!gate?.when) return null
   const parsed = await schema.parse(read.value)
   if (!parsed.ok) return null
   const filled = Object.entries(parsed.value).filter(([field]) => personFields.fields.includes(field))

@@ -180,6 +180,37 @@ forEachStore(({ serve }) => {
       expect(kept.inputs()).toEqual([{ to: 'Riley', amount: { euros: 1, cents: 0 } }])
     })
 
+    test('P11 a condition is asked of the input that the call would run with: a default is no way around it', async () => {
+      const kept = ledger()
+      const asked: unknown[] = []
+      const pay = {
+        inputSchema: z.object({ to: z.string(), euros: z.number().default(500), note: z.string() }),
+        execute: kept.enter,
+        pause: 'user-input',
+        approval: 'required',
+        when: (input: { euros: number }) => {
+          asked.push(input)
+          return input.euros > 20
+        },
+      }
+      const [defaulted, lacking] = [
+        { ...pay, userInput: ['euros'] },
+        { ...pay, userInput: ['note'] },
+      ]
+      const calls = [
+        { call: 'defaulted', input: { to: 'Riley', note: 'Hi' } },
+        { call: 'lacking', input: { to: 'Riley', euros: 5 } },
+      ]
+      const { agent } = agentOf({ defaulted, lacking }, [calls])
+      await using api = await serve({ agents: [agent] })
+      const run = await start(api)
+      expect(run.status).toBe('PAUSED')
+      expect(approvalsOf(run).map(({ status }) => status)).toEqual(['PENDING', 'PENDING'])
+      expect(callsOf(run).map((call) => call.arguments)).toEqual(calls.map(({ input }) => input))
+      expect(asked).toEqual([{ to: 'Riley', note: 'Hi', euros: 500 }])
+      expect(kept.inputs()).toEqual([])
+    })
+
     test('D8 of a call that a condition lets go have their defaults, before it is recorded', async () => {
       const kept = ledger()
       const defaults = z.object({
