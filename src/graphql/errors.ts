@@ -84,14 +84,20 @@ function withExtensions(
 
 const pathOf = (error: unknown) => (error instanceof GraphQLError ? error.path : undefined)
 const messageOf = (error: unknown) =>
-  withoutQuote(withoutValue(error instanceof Error ? error.message : String(error), error))
+  bounded(withoutQuote(withoutValue(error instanceof Error ? error.message : String(error), error)))
 
-/** What a scalar or an input type says of a value that it does not take ends with the value. */
+/** What a caller sent may be quoted, a name above all, and be as long as a request. */
+const bounded = (message: string) => (message.length > 1_000 ? `${message.slice(0, 1_000).toWellFormed()}…` : message)
+
+/** What a scalar, an enum or an input type says of a value that it does not take has the value in it. Each pattern passes but once over what the caller wrote. */
 const withoutQuote = (message: string): string =>
-  message.replace(
-    /^(.*?\bcannot represent (?:an? )?[\w -]*?value(?=: )|Expected value of type "[^"]+"(?=, found )).*$/s,
-    '$1.',
-  )
+  message
+    .replace(/^(Expected value of type "[^"]+"), found .*$/s, '$1.')
+    .replace(/\b(cannot represent (?:an? )?[\w -]{0,40}?value): .*$/s, '$1.')
+    .replace(
+      /^((?:Variable "\$\w+" got invalid value(?: at "[^"]*")?; )?)Value ".*" does not exist in ("\w+" enum)/s,
+      '$1There is no such value in $2',
+    )
 
 /**
  * graphql-js says of a variable what was given for it, and then what is wrong: what was given may be sensitive, and the caller has it. Where

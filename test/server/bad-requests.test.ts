@@ -149,11 +149,34 @@ test('an error says nothing of a value that does not fit, whether it came in a v
     { query: reveal('[7777777]') },
     { query: reveal('{ a: "secret cannot represent value: secret" }') },
     { query: 'mutation { startRun(input: "secret") { __typename } }' },
+    ...['secret', ['secret" does not exist in "Secret" enum'], 7_777_777].map((status) => ({
+      query: 'query ($status: [RunStatus!]) { runs(filter: { status: $status }) { edges { cursor } } }',
+      variables: { status },
+    })),
+    { query: '{ runs(filter: { status: [secret] }) { edges { cursor } } }' },
+    { query: '{ runs(filter: { status: "secret" }) { edges { cursor } } }' },
   ]
   for (const request of requests) {
     const answer = await (await api.post(request, token)).text()
     expect(answer).toMatch(/"code":"(BAD_USER_INPUT|GRAPHQL_VALIDATION_FAILED)"/)
     expect(answer).not.toMatch(/secret|7777777/)
+  }
+})
+
+test('what an error quotes of a long request is bounded, and found in no time', async () => {
+  const long = 'cannot represent '.repeat(30_000)
+  const status = 'query ($status: [RunStatus!]) { runs(filter: { status: $status }) { edges { cursor } } }'
+  const requests = [
+    { query: status, variables: { status: long } },
+    { query: start, variables: { input: { agentName: 'x', message: 'x', [long]: 1 } } },
+    { query: `"${long}"` },
+  ]
+  for (const request of requests) {
+    const began = performance.now()
+    const answer = await (await api.post(request, token)).text()
+    expect(answer).toMatch(/"code":"(BAD_USER_INPUT|GRAPHQL_PARSE_FAILED)"/)
+    expect(answer.length).toBeLessThan(2_000)
+    expect(performance.now() - began).toBeLessThan(5_000)
   }
 })
 
