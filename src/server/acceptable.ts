@@ -30,7 +30,8 @@ function takes({ headers }: Request, types: readonly string[]): boolean {
   const ranges = (headers.get('accept') || '*/*').replace(/\s/g, '').toLowerCase().split(',')
   return ranges.some((range) => {
     const [type = '', ...parameters] = range.split(';')
-    const isReadable = parameters.every((one) => !one.startsWith('charset=') || one === 'charset=utf-8')
+    // As Yoga reads them, who asks again afterwards.
+    const isReadable = parameters.every((one) => !one.includes('charset=') || one === 'charset=utf-8')
     return isReadable && (type === '*/*' || types.some((one) => one === type || one.replace(/\/.*/, '/*') === type))
   })
 }

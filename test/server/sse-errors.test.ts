@@ -32,7 +32,9 @@ test('who would take JSON too is told by the status', async () => {
 
 test('a subscription of who takes no events is refused with what to send, and nothing of it stays open', async () => {
   const query = 'subscription { pendingApprovals { at } }'
-  for (const accept of ['application/json', 'application/graphql-response+json', 'text/html', 'multipart/mixed']) {
+  const charsets = ['charset=utf-16', 'xcharset=utf-16', 'x="charset=utf-8"'].map((one) => `text/event-stream;${one}`)
+  const others = ['application/json', 'application/graphql-response+json', 'text/html', 'multipart/mixed']
+  for (const accept of [...others, ...charsets, '*/*;acharset=1']) {
     const response = await api.post({ query }, { authorization: 'Bearer requester-1', accept })
     expect(response.status).toBe(406)
     expect((await response.json()).errors).toMatchObject([
