@@ -12,7 +12,7 @@ import type { ApprovalRecord, RunRecord } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 import { type AnsweredCall, type Continuation, planContinuation, readAnswers, stateError } from './answers.ts'
 import { presentCalls } from './fold.ts'
-import { LeaseLost, type RunLease, StoreFailed } from './lease.ts'
+import { LeaseLost, type RunLease } from './lease.ts'
 import { approvalsOf, loadState } from './load.ts'
 import { heardFrom } from './next.ts'
 import { type PausedRun, pausedTree } from './paused-tree.ts'
@@ -54,14 +54,15 @@ export async function continueRun(
       written += 1
     }
   } catch (error) {
-    // It is the caller's answer that was refused: the runs wait as before.
-    if (error instanceof StoreFailed) for (const lease of leases.values()) lease.stop()
     if (!(error instanceof LeaseLost)) throw error
     if (written === 0) return presentStateError(store, run)
     // What was written is an answer that counts; what was not still stands under requirements.
   } finally {
-    // The worker goes on, or finds that the run waits (for others, or because nothing was applied) and lets go.
-    for (const lease of leases.values()) worker.adopt(lease)
+    // The worker goes on, or finds that the run waits (for others, or because nothing was applied) and lets go. A run whose step was refused
+    // has not failed by that: it was the caller's answer, and the run waits as before.
+    await Promise.all(
+      [...leases.values()].map((lease) => (lease.refusal ? lease.giveBack().catch(() => {}) : worker.adopt(lease))),
+    )
   }
   logActor(engine, principal, { operation: 'continueRun', runId: run.id })
   const present = leases.get(run.id)?.run ?? (await store.runs.get(run.id)) ?? run

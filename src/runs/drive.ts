@@ -347,10 +347,12 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     if (error?.code === 'TAMPERED' && lease.state.status === 'RUNNING')
       endRun(lease, store.now(), failed(error.code, error.message))
     for (let released = false; !released; ) {
-      if (background !== null) throw background
+      // What comes of a run that is being failed already changes nothing, unless it is somebody else's by now.
+      if (background !== null && (!broken || background instanceof LeaseLost)) throw background
       if (stopping.aborted) return handOver('The server is shutting down.', store.now())
       // Not at once: it might be this process again.
       if (newer) return handOver('The run is left to a newer server.', store.now() + settings.leaseMs)
+      if (lease.refusal && !broken) throw lease.refusal
       // A run that is being failed looks at nothing any more: what it would read may be what failed it.
       if (unseen && !broken) await lookAround()
       else released = await takeStep()
@@ -390,12 +392,26 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     }
   }
 
+  /** Whoever cancelled the run while its tools ended may have been told that it is: it is not failed then. */
+  async function cancelSoFar(): Promise<CancelRequest | null> {
+    while (lease.isHeld() && !stopping.aborted) {
+      try {
+        await lease.refresh()
+        break
+      } catch (error) {
+        if (!isUnavailable(error)) break
+        await delay(pauseAfterStoreError)
+      }
+    }
+    return lease.run.cancelRequested
+  }
+
   async function fail(error: unknown) {
     broken = true
     abortAll('The run failed.')
     await allQuiet()
-    // What they could not write either.
-    background = null
+    const cancel = await cancelSoFar()
+    if (cancel) return endRun(lease, store.now(), cancelled(cancel))
     const [code, what] =
       error instanceof StoreFailed
         ? (['STORE_ERROR', 'The database has what cannot be read, or refused what was asked of it'] as const)

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { isNewer, isUnavailable } from '../errors.ts'
-import type { ApprovalId, RunId } from '../ids.ts'
+import type { ApprovalId, CallId, RunId } from '../ids.ts'
 import { type ApprovalRecord, type EntryRecord, isOver, type Resolution, type RunRecord } from '../store/records.ts'
 import type { NewLease, NewRun, RunSignal, Step, Store } from '../store/store.ts'
-import { fold, type RunState } from './fold.ts'
+import { fold, isUnderWay, presentCalls, type RunState } from './fold.ts'
 import { type Entry, type EntryBody, readEntry, writeEntry } from './journal.ts'
 
 /** Somebody else works on the run now: whatever this holder still had in mind is void. */
@@ -21,6 +21,8 @@ export type RunLease = {
   /** The record as it was last read or written. */
   readonly run: RunRecord
   readonly state: RunState
+  /** Why a step was refused for good, once one was. */
+  readonly refusal: StoreFailed | null
   /**
    * Whether the lease has time left, by the monotonic clock and by the store's: a process that slept does not believe its own watch, which may
    * have stood still, and by the store's others would take the run.
@@ -37,6 +39,8 @@ export type RunLease = {
    * @throws StoreFailed when the step was refused for good: `state` is again what is written, and nothing but how calls ended, with the run's end, is written any more.
    */
   flush(release?: { readonly due: number | null }): Promise<boolean>
+  /** Lets a run go whose step was refused, as if nothing had been drafted: whoever is next looks at it at once. */
+  giveBack(): Promise<void>
   /** Reads the record anew: signals, and whether a cancel was asked for. To be called before the approvals are read, not after. */
   refresh(): Promise<void>
   /** Gives whether a signal came since the last `refresh`. @throws LeaseLost */
@@ -94,7 +98,7 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
   let run = claimed
   let state = loaded
   let written = loaded
-  let refused = false
+  let refusal: StoreFailed | null = null
   let draft: { entries: EntryRecord[]; brings: Drafted[]; from: number } = { entries: [], brings: [], from: loaded.seq }
   const trustedMs = leaseMs * (1 - clockMargin)
   let heldUntil = heldSince + trustedMs
@@ -130,16 +134,36 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     }
   }
 
-  /** Nothing of the step stands, nor then of what was drafted after it. What is refused a second time is left to the sweep. */
+  /** Nothing of the step stands, nor then of what was drafted after it, but how calls ended meanwhile. What is refused a second time is left to the sweep. */
   function refuse(cause: unknown): never {
-    if (refused || isNewer(cause)) {
+    if (refusal || isNewer(cause)) {
       stopped.abort('broken')
       throw cause
     }
-    refused = true
+    refusal = new StoreFailed('The database refused a step of the run.', { cause })
+    const meanwhile = draft.entries.map((record) => readEntry(record))
+    startAnew()
+    const isOpen = (callId: CallId) =>
+      presentCalls(written).some((call) => call.proposed.callId === callId && isUnderWay(call))
+    for (const entry of meanwhile) {
+      if (entry.type !== 'call-finished' || !isOpen(entry.callId)) continue
+      const { type, callId, outcome, modelOutput } = entry
+      add({ type, callId, outcome, modelOutput })
+    }
+    throw refusal
+  }
+
+  /** From what is written, with nothing drafted. */
+  function startAnew() {
     state = written
     draft = { entries: [], brings: [], from: written.seq }
-    throw new StoreFailed('The database refused a step of the run.', { cause })
+  }
+
+  function add(body: EntryBody) {
+    const entry = entryAfter(state, run, store.now(), body)
+    const record = writeEntry(entry)
+    state = fold(state, [entry], record.text)
+    draft.entries.push(record)
   }
 
   async function isWritten({ runId, seq, entries }: Step): Promise<boolean> {
@@ -151,7 +175,11 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
 
   async function flushNow(release: { readonly due: number | null } | undefined): Promise<boolean> {
     // Also when there is nothing to write: what was drafted may have been dropped.
-    if (refused && !isOver(state.status)) throw new StoreFailed('The run can only be ended.')
+    if (refusal && !isOver(state.status)) throw refusal
+    return writeDrafts(release)
+  }
+
+  async function writeDrafts(release: { readonly due: number | null } | undefined): Promise<boolean> {
     const { entries, brings, from } = draft
     const drafted = state
     draft = { entries: [], brings: [], from: state.seq }
@@ -190,6 +218,19 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     return run.lease === null
   }
 
+  async function refresh() {
+    const there = await store.runs.get(run.id)
+    if (!there || there.fence !== run.fence) throw lost()
+    run = there
+    signalsSeen = there.signals
+  }
+
+  function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = queue.then(work)
+    queue = done.catch(() => {})
+    return done
+  }
+
   return {
     get run() {
       return run
@@ -197,27 +238,23 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     get state() {
       return state
     },
+    get refusal() {
+      return refusal
+    },
     isHeld: () => !stopped.signal.aborted && performance.now() < heldUntil && store.now() < until,
     draft(body, brings) {
-      if (refused && !isLastWord(body)) throw new StoreFailed('The run can only be ended.')
-      const entry = entryAfter(state, run, store.now(), body)
-      const record = writeEntry(entry)
-      state = fold(state, [entry], record.text)
-      draft.entries.push(record)
+      if (refusal && !isLastWord(body)) throw refusal
+      add(body)
       if (brings) draft.brings.push(brings)
     },
     bring: (drafted) => void draft.brings.push(drafted),
-    flush(release) {
-      const flushed = queue.then(() => flushNow(release))
-      queue = flushed.catch(() => {})
-      return flushed
-    },
-    async refresh() {
-      const there = await store.runs.get(run.id)
-      if (!there || there.fence !== run.fence) throw lost()
-      run = there
-      signalsSeen = there.signals
-    },
+    flush: (release) => inTurn(() => flushNow(release)),
+    giveBack: () =>
+      inTurn(async () => {
+        startAnew()
+        while (!(await writeDrafts({ due: store.now() }))) await refresh()
+      }),
+    refresh,
     async renew() {
       if (stopped.signal.aborted) throw lost()
       const asked = performance.now()

@@ -64,8 +64,7 @@ async function proposeOne(agent: Agent, asked: Asked, index: number, where: Wher
     when,
     invalid: null,
   }
-  if (tool.gate === null || free !== null)
-    return { call: { ...known, ...ungated, answerSchema: null }, approval: null }
+  if (tool.gate === null || free !== null) return { call: { ...known, ...ungated, answerSchema: null }, approval: null }
   const { pause, approval, deadline } = tool.gate
   const approvalId = approval === null ? null : approvalIdOf(callId)
   const answerSchema = answerSchemaOf(tool, pause, read.value)

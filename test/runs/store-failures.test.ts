@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { cancelRun } from '../../src/runs/cancel.ts'
 import { continueRun } from '../../src/runs/continue.ts'
 import { type Entry, readEntry } from '../../src/runs/journal.ts'
 import type { Step, Store } from '../../src/store/store.ts'
@@ -65,21 +66,78 @@ test('a result that is refused fails the run, with what others gave: nobody wait
   expect([...made.values()]).toEqual([1])
 })
 
-test('an answer that is refused fails nothing: its run waits as before', async () => {
+test('what another call gave while a step was refused is kept, and the log says why it was', async () => {
+  const { made, mark } = tally()
+  const ended = Promise.withResolvers<void>()
+  const slow = {
+    inputSchema,
+    execute: async (input: unknown, options: { toolCallId: string }) => {
+      await ended.promise
+      return mark(input, options)
+    },
+  }
+  const agent = agentOf({ quick: { inputSchema, execute: () => 'long' }, slow }, [
+    [{ call: 'quick' }, { call: 'slow' }],
+  ])
+  const refuse = refusing('call-finished', { is: true })
+  const change = (store: Store) =>
+    faulty(refuse(store), async (method, call, [step]) => {
+      if (method === 'runs.step' && (step as Step).entries.some((entry) => readEntry(entry).type === 'call-finished')) {
+        ended.resolve()
+        await turns(3)
+      }
+      return call()
+    })
+  await using shop = await openShop({ agents: [agent] }, { change })
+  const { id } = await shop.start()
+  expect(await shop.until(id, (run) => isDone(run) && run.lease === null)).toMatchObject(storeError)
+  const finished = (await shop.journal(id)).flatMap((entry) => (entry.type === 'call-finished' ? entry.callId : []))
+  expect(finished).toEqual([...made.keys()])
+  expect(JSON.stringify(shop.errors)).toContain('It is too long.')
+  expect(shop.errors).toHaveLength(1)
+})
+
+test('who is told that a run is cancelled while it fails is told the truth: it does not go on when it is continued', async () => {
+  const { broken, change } = breakable()
+  const { made, mark } = tally()
+  const entered = Promise.withResolvers<void>()
+  const end = Promise.withResolvers<string>()
+  const stubborn = () => {
+    entered.resolve()
+    return end.promise
+  }
+  const tools = {
+    slow: { inputSchema, execute: stubborn },
+    gated: { inputSchema, approval: 'required' as const, execute: mark },
+    after: { inputSchema, execute: mark },
+  }
+  const agent = agentOf(tools, [[{ call: 'slow' }, { call: 'gated' }], [{ call: 'after' }]])
+  await using shop = await openShop({ agents: [agent] }, { change })
+  const { id } = await shop.start()
+  await entered.promise
+  // What the cancel leads to: the drive looks around, and cannot read.
+  broken.add('approvals.getMany')
+  expect(await cancelRun(shop.engine, rita, { runId: id })).toMatchObject({ __typename: 'CancelRunSuccess' })
+  end.resolve('done')
+  expect(await shop.until(id, (run) => isDone(run) && run.lease === null)).toMatchObject({ status: 'CANCELLED' })
+  broken.clear()
+  const onwards = await continueRun(shop.engine, rita, { runId: id, waitMs: 20_000 })
+  expect(onwards).toMatchObject({ __typename: 'RunStateError' })
+  expect(made.size).toBe(0)
+})
+
+test('an answer that is refused fails nothing: its run waits as before, and takes another at once', async () => {
   const { made, mark } = tally()
   const agent = agentOf({ send: { inputSchema, pause: 'confirmation' as const, execute: mark } }, [[{ call: 'send' }]])
   const armed = { is: false }
-  await using shop = await openShop(
-    { agents: [agent], settings: { leaseMs: 300 } },
-    { change: refusing('answered', armed) },
-  )
+  await using shop = await openShop({ agents: [agent] }, { change: refusing('answered', armed) })
   const { id } = await shop.start({ waitMs: 20_000 })
   const [call] = (await shop.journal(id)).flatMap((entry) => (entry.type === 'proposed' ? entry.calls : []))
   const answers = [{ callId: call?.callId ?? '', decision: { approve: {} } }]
   const answer = () => continueRun(shop.engine, rita, { runId: id, answers, waitMs: 20_000 })
   armed.is = true
   await expect(answer()).rejects.toThrow('The database refused')
-  expect(await shop.until(id, (run) => run.lease === null)).toMatchObject({ status: 'PAUSED' })
+  // Otherwise it would be in other hands as long as a lease lasts, for longer than is waited for it.
   expect(await answer()).toMatchObject({ run: { status: 'COMPLETED' } })
   expect([...made.values()]).toEqual([1])
 })
