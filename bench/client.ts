@@ -15,6 +15,8 @@ export type People = Disposable & {
   cancel(runId: string): Promise<void>
   /** Whether there is a run in one of these statuses. */
   isThere(status: readonly string[]): Promise<boolean>
+  /** Closes the connections that are kept open; the next request opens its own. */
+  disconnect(): void
 }
 
 export function people(url: string): People {
@@ -82,6 +84,7 @@ export function people(url: string): People {
       const { runs } = await post<Data>('requester', operations.someRun, { status })
       return runs.edges.length > 0
     },
+    disconnect: () => agent.destroy(),
     [Symbol.dispose]: () => agent.destroy(),
   }
 }
