@@ -74,13 +74,17 @@ const part = atLeast(1).max(largestPart)
 export const originsShape = z.array(
   z.string().refine(isOrigin, 'must be an origin such as https://console.example.com, without a path'),
 )
-const shape = z.object({
+const list = 'must be a list of agents that defineAgent made'
+/** A misspelt `authenticate` must not make a server that is open. */
+const shape = z.strictObject({
+  agents: z.array(z.unknown(), list),
   leaseMs: atLeast(100).default(defaultSettings.leaseMs),
   maxConcurrentRuns: atLeast(1).default(defaultSettings.maxConcurrentRuns),
   graceMs: atLeast(0).default(10_000),
   allowedOrigins: originsShape.default([]),
   introspection: z.boolean().optional(),
   graphiql: z.boolean().optional(),
+  allowSelfApproval: z.boolean().default(false),
   rateLimits: z
     .strictObject({
       startRunPerMinute: atLeast(0).default(defaultRateLimits.startRunPerMinute),
@@ -97,13 +101,16 @@ const shape = z.object({
     .prefault({}),
 })
 
-/** @throws CountersignError INVALID_CONFIGURATION that names every option that is none of its kind. */
+/** @throws CountersignError INVALID_CONFIGURATION that names every option that is unknown or none of its kind. */
 export function settingsOf(options: ServerOptions): Settings & ServerSettings {
-  const parsed = shape.safeParse(options)
+  // The rest is read by who takes it.
+  const { database, authenticate, jwt, apiKeys, logger, ...own } = options ?? {}
+  const parsed = shape.safeParse(own)
   if (!parsed.success) {
     throw new CountersignError('INVALID_CONFIGURATION', `createServer: ${z.prettifyError(parsed.error)}`)
   }
-  return { ...parsed.data, allowSelfApproval: options.allowSelfApproval === true }
+  const { agents, ...settings } = parsed.data
+  return settings
 }
 
 /** @throws CountersignError INVALID_CONFIGURATION when two ways exclude each other, or one is not whole. */

@@ -97,11 +97,11 @@ export const createServer = (options: ServerOptions): Server => serverWithin(htt
 
 /** The same with other bounds on what clients take, for tests of them. */
 export function serverWithin(bounds: HttpBounds, options: ServerOptions): Server {
+  const { graceMs, allowedOrigins, introspection, graphiql, rateLimits, ...settings } = settingsOf(options)
   const { database = defaultDatabaseUrl, logger = createLog('info') } = options
   const log = logger.child({}, { serializers: { err: loggedError } })
   const agents = agentsByName(options.agents)
   const offered = new Set(options.agents.map(({ name }) => name))
-  const { graceMs, allowedOrigins, introspection, graphiql, rateLimits, ...settings } = settingsOf(options)
   checkDatabase(database)
 
   const accessSettings = accessOf(options)

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { Agent } from '../../src/agents/agent.ts'
 import { defineAgent } from '../../src/agents/define-agent.ts'
 import { scriptedModel } from '../../src/agents/scripted-model.ts'
 import { createLog } from '../../src/server/log.ts'
@@ -49,11 +50,34 @@ test.each([
     'INVALID_CONFIGURATION',
     /jwt\.algorithms/,
   ],
+  ['an option that there is not', { agents, authenticat: testPrincipals }, 'INVALID_CONFIGURATION', /"authenticat"/],
+  [
+    'self-approval by a word',
+    { agents, allowSelfApproval: 'yes' as unknown as boolean },
+    'INVALID_CONFIGURATION',
+    /allowSelfApproval/,
+  ],
+  [
+    'agents that are no list',
+    { agents: { a: named('a') } as unknown as Agent[] },
+    'INVALID_CONFIGURATION',
+    /must be a list of agents/,
+  ],
   ['a limit that is none', { agents, limits: { message: -1 } }, 'INVALID_CONFIGURATION', /limits\.message/],
 ])('D6, and the same for options: %s throws when the server is created', (_, options, code, message) => {
   const create = () => createServer({ logger, ...options })
   expect(create).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }))
   expect(create).not.toThrow(/se\/?cret/)
+})
+
+test('a server without agents is refused, and told what is missing', () => {
+  const without = createServer as () => unknown
+  expect(without).toThrow(
+    expect.objectContaining({
+      code: 'INVALID_CONFIGURATION',
+      message: expect.stringMatching(/list of agents .*\s+→ at agents/),
+    }),
+  )
 })
 
 test.each(['mongodb://user:secret@db1:27017,db2/app?replicaSet=rs0', 'mongodb+srv://cluster.example/app'])(
