@@ -43,6 +43,11 @@ export type AgentDefinition = {
   maxHistoryMessages?: number
 }
 
+const fields = {
+  ...{ name: true, description: true, model: true, instructions: true, tools: true, timeout: true },
+  ...{ maxRetries: true, maxSteps: true, maxTotalTokens: true, maxHistoryMessages: true },
+} satisfies Record<keyof AgentDefinition, true>
+
 /**
  * Defines an agent and checks all of its tools.
  *
@@ -62,6 +67,10 @@ export function defineAgent(definition: AgentDefinition): Agent {
   } = definition
   const fail = (message: string, cause?: unknown) =>
     new CountersignError('INVALID_DEFINITION', `Agent '${name}': ${message}`, { cause })
+  if (typeof name !== 'string' || !/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(name))
+    throw fail('a name is 1 to 64 letters, digits, _ or -, beginning with a letter')
+  const unknown = Object.keys(definition).find((key) => !Object.hasOwn(fields, key))
+  if (unknown !== undefined) throw fail(`it has an unknown field '${unknown}'`)
   if (model?.specificationVersion !== 'v4' || typeof model.doStream !== 'function') {
     throw fail(
       "'model' is no AI SDK language model of specification v4: give one such as openai('gpt-5') from @ai-sdk/openai 4",
@@ -117,7 +126,7 @@ function toolsOf(record: object): [string, unknown][] {
 /**
  * The agents of a server by name, with those that are tools of others: it works on their runs as well.
  *
- * @throws CountersignError INVALID_DEFINITION for a name that is no identifier or stands twice.
+ * @throws CountersignError INVALID_DEFINITION for a name that stands twice.
  */
 export function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
   const byName = new Map<string, Agent>()
@@ -130,12 +139,6 @@ export function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agen
       throw new CountersignError(
         'INVALID_DEFINITION',
         `Agent '${(agent as Agent | undefined)?.name}' was not made by defineAgent of this copy of countersign: import both from the same installation.`,
-      )
-    }
-    if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(agent.name)) {
-      throw new CountersignError(
-        'INVALID_DEFINITION',
-        `Agent '${agent.name}': a name is 1 to 64 letters, digits, _ or -, beginning with a letter.`,
       )
     }
     if ((byName.get(agent.name) ?? agent) !== agent) throw twoOfOneName(agent)

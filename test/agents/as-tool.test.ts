@@ -135,11 +135,6 @@ describe('a server', () => {
     }
   })
 
-  test('refuses an agent within whose name is no identifier', () => {
-    const outer = agent('outer', { ask: asTool(agent('no name')) })
-    expect(() => agentsByName([outer])).toThrow(expect.objectContaining({ code: 'INVALID_DEFINITION' }))
-  })
-
   test('takes no longer for agents that are asked in many ways', () => {
     let top = inner
     for (let level = 0; level < 40; level++) top = agent(`level${level}`, { one: asTool(top), two: asTool(top) })

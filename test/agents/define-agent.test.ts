@@ -190,6 +190,8 @@ describe('an agent is refused', () => {
       /specification v4/,
     ],
     ['whose model is a name', { model: 'openai/gpt-5' }, /specification v4/],
+    ['without a name', { name: undefined }, /^Agent 'undefined': a name is/],
+    ['with a misspelt field', { maxStep: 3 }, /^Agent 'support': it has an unknown field 'maxStep'$/],
     ['without a model', { model: undefined }, /specification v4/],
     ['that retries a fraction', { maxRetries: 0.5 }, /maxRetries/],
     ['that makes no step', { maxSteps: 0 }, /maxSteps/],
@@ -208,6 +210,13 @@ describe('an agent is refused', () => {
   })
 })
 
+test.each(['', '1a', 'a b', '-a', 'a/b', 'x'.repeat(65), 'é', '__proto__'])(
+  'D6 an agent is refused when it is named %j',
+  (name) => {
+    expect(() => defineAgent({ name, model })).toThrow(/a name is 1 to 64 letters, .*, beginning with a letter$/)
+  },
+)
+
 describe('D6 the agents of a server', () => {
   const named = (name: string) => defineAgent({ name, model })
   test('are found by their names', () => {
@@ -216,12 +225,6 @@ describe('D6 the agents of a server', () => {
   test('are refused when two have one name', () => {
     expect(() => agentsByName([named('a'), named('a')])).toThrow(/Two agents are named 'a'/)
   })
-  test.each(['', '1a', 'a b', '-a', 'a/b', 'x'.repeat(65), 'é', '__proto__'])(
-    'are refused when one is named %j',
-    (name) => {
-      expect(() => agentsByName([named(name)])).toThrow(/a name is 1 to 64 letters/)
-    },
-  )
 })
 
 describe('D7 a gate holds however the tool reaches the agent', () => {

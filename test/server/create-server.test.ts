@@ -18,7 +18,6 @@ const named = (name: string) => defineAgent({ name, model: scriptedModel([]) })
 
 test.each([
   ['two agents of one name', { agents: [named('a'), named('a')] }, 'INVALID_DEFINITION', /'a'/],
-  ['a name that is no identifier', { agents: [named('a b')] }, 'INVALID_DEFINITION', /'a b'/],
   ['a database that is none', { agents, database: 'postgres://user:secret@host/db' }, 'INVALID_CONFIGURATION', /file:/],
   [
     'a MongoDB without a database',
