@@ -56,6 +56,7 @@ export const runIdOfCall = (call: CallId): RunId => `run_${call.slice(5, 37)}` a
 export const isRunId = (text: string): text is RunId => typeof text === 'string' && runPattern.test(text)
 export const isCallId = (text: string): text is CallId => typeof text === 'string' && callPattern.test(text)
 export const isApprovalId = (text: string): text is ApprovalId => typeof text === 'string' && approvalPattern.test(text)
+export const isPrincipalId = (text: string): text is PrincipalId => principalPattern.test(text) && text.isWellFormed()
 export const isKeyId = (text: string): text is KeyId => typeof text === 'string' && keyPattern.test(text)
 
 /**
@@ -65,8 +66,8 @@ export const isKeyId = (text: string): text is KeyId => typeof text === 'string'
  */
 export function principalId(id: string): PrincipalId {
   const prefixed = id.startsWith('prn_') ? id : `prn_${id}`
-  if (!principalPattern.test(prefixed) || !prefixed.isWellFormed()) {
+  if (!isPrincipalId(prefixed)) {
     throw new CountersignError('INVALID_PRINCIPAL', 'A principal id has 1 to 250 characters.')
   }
-  return prefixed as PrincipalId
+  return prefixed
 }

@@ -11,7 +11,7 @@ import {
 } from '../connection.ts'
 import type { Engine } from '../engine.ts'
 import { givenLists, givenTexts, givenTimes } from '../filter-input.ts'
-import { isApprovalId, isRunId, type PrincipalId, type RunId } from '../ids.ts'
+import { isApprovalId, type PrincipalId, type RunId } from '../ids.ts'
 import type { ApprovalRecord, ApprovalStatus, ApprovalType, PauseKind } from '../store/records.ts'
 import type { ApprovalFilter, ApprovalOrder, Key } from '../store/store.ts'
 
@@ -85,7 +85,7 @@ export const approvalCursor = (approval: ApprovalRecord, order: ApprovalOrder): 
   cursorOf(orderName(order), sortKey(approval, order))
 
 /**
- * What the store is asked for; null when nothing can match: `principal` may see nothing, or the run's id is malformed.
+ * What the store is asked for; null when `principal` may see nothing.
  *
  * @throws CountersignError BAD_USER_INPUT for a bad filter.
  */
@@ -100,7 +100,7 @@ export function approvalFilter(principal: Principal, filter: ApprovalListFilter)
     ...givenTexts({ runId: runId as RunId | null | undefined }),
     ...givenTimes({ createdAfter, createdBefore, resolvedAfter, resolvedBefore }),
   }
-  return visible && (asked.runId === undefined || isRunId(asked.runId)) ? { visible, ...asked } : null
+  return visible && { visible, ...asked }
 }
 
 const orderName = (order: ApprovalOrder) => `approvals ${order}`

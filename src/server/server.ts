@@ -20,6 +20,7 @@ import { createActivity } from './activity.ts'
 import { checkDatabase, defaultDatabaseUrl, openStore } from './database.ts'
 import { failedSignIns } from './failed-sign-ins.ts'
 import { createHttpServer, type HttpBounds, httpBounds } from './http-server.ts'
+import { checkNames } from './input-names.ts'
 import { listenOn } from './listen-on.ts'
 import { createLiveSubscriptions } from './live-subscriptions.ts'
 import { createLog } from './log.ts'
@@ -137,6 +138,7 @@ export function serverWithin(bounds: HttpBounds, options: ServerOptions): Server
       if (closing) throw new CountersignError('STORE_UNAVAILABLE', 'The server is closed.')
       const engine = presentEngine()
       const principal = parsePrincipal(by)
+      checkNames(name, input[0])
       const asked = { operation: name, principal, requestId: null, input: input[0] }
       const done = audited(engine.log, asked, () => operation(engine, principal, ...input))
       return show(engine.agents, await activity.track(done))

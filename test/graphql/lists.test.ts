@@ -157,18 +157,22 @@ describe('a list', () => {
     }
   })
 
-  test('finds nothing for malformed ids in its filter', async () => {
+  test('refuses malformed ids in its filter, says how they begin, and finds nothing for unknown ones', async () => {
     await using harness = await openHarness()
     await (await harness.startRun()).propose(1)
-    for (const id of ['', 'run_', 'nonsense', '\ud800', '%', 'prn_']) {
-      expect((await harness.data(runs, { filter: { requestedBy: [id] } })).page.edges).toEqual([])
+    const refused = (prefix: string) => ({
+      errors: [{ message: expect.stringContaining(`begin with ${prefix};`) }],
+    })
+    for (const id of ['', 'apr_1', 'nonsense', '\ud800', '%', 'prn_', 'ada']) {
+      expect(await harness.run(runs, { filter: { requestedBy: [id] } })).toMatchObject(refused('prn_'))
+      expect(await harness.run(approvals, { filter: { requestedBy: ['prn_ada', id] } })).toMatchObject(refused('prn_'))
+      expect(await harness.run(approvals, { filter: { resolvedBy: [id] } })).toMatchObject(refused('prn_'))
+      expect(await harness.run(approvals, { filter: { runId: id } })).toMatchObject(refused('run_'))
       expect((await harness.data(runs, { filter: { sessionId: id } })).page.edges).toEqual([])
-      expect((await harness.data(approvals, { filter: { runId: id } })).page).toMatchObject({
-        edges: [],
-        totalCount: { count: 0 },
-      })
-      expect((await harness.data(approvals, { filter: { resolvedBy: [id] } })).page.edges).toEqual([])
     }
+    for (const filter of [{ runId: `run_${'0'.repeat(32)}` }, { resolvedBy: ['prn_nobody'] }])
+      expect((await harness.data(approvals, { filter })).page).toMatchObject({ edges: [], totalCount: { count: 0 } })
+    expect((await harness.data(runs, { filter: { requestedBy: ['prn_nobody'] } })).page.edges).toEqual([])
   })
 
   test('filters by what it says', async () => {

@@ -91,7 +91,7 @@ describe('pendingApprovals', () => {
     for (const [viewer, filter] of [
       [approver, null],
       [principal('nobody'), null],
-      [approver, { runId: 'nonsense' }],
+      [approver, { runId: `run_${'0'.repeat(32)}` }],
     ] as const) {
       const events = await harness.watch(pending, { filter }, viewer)
       expect(await next(events)).toMatchObject({

@@ -45,7 +45,8 @@ describe('pending approvals', () => {
     const none = watchPendingApprovals(scene, principal('nobody'), {})
     const other = watchPendingApprovals(scene, { ...approver, tenant: 'other' }, {})
     const filtered = watchPendingApprovals(scene, approver, { filter: { toolName: ['send_report'], kind: null } })
-    const nowhere = watchPendingApprovals(scene, approver, { filter: { runId: 'not a run' } })
+    const nowhere = watchPendingApprovals(scene, approver, { filter: { runId: `run_${'0'.repeat(32)}` } })
+    expect(() => watchPendingApprovals(scene, approver, { filter: { runId: 'not a run' } })).toThrow(/begin with run_/)
     for (const watched of [own, none, other, filtered, nowhere]) expect(idsOf(await pull(watched))).toEqual([])
 
     const [theirs] = await (await scene.startRun({ requestedBy: approver.id })).propose(1, { toolName: 'send_report' })

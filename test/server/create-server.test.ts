@@ -124,3 +124,24 @@ test('the operations without HTTP are given a principal each', async () => {
   // @ts-expect-error a role that is none
   await expect(server.runs.list({ id: 'r', roles: ['KING'] })).rejects.toMatchObject({ code: 'INVALID_PRINCIPAL' })
 })
+
+test('an operation without HTTP refuses a name that it does not know, and says which one is missing', async () => {
+  await using server = createServer({ logger, agents, database: ':memory:' })
+  await server.start()
+  const admin = { id: 'a', roles: ['ADMIN'] } as const
+  const list = server.approvals.list as (by: typeof admin, input: object) => Promise<unknown>
+  const listRuns = server.runs.list as typeof list
+  const start = server.runs.start as typeof list
+  const resolve = server.approvals.resolve as typeof list
+  const decision = { approvalId: 'apr_1', decision: { approve: {} } }
+  for (const [asked, says] of [
+    [list(admin, { filtr: {} }), '`filtr` is unknown to approvals'],
+    [list(admin, { filter: { statuss: [] } }), '`statuss` is unknown to the filter of approvals'],
+    [listRuns(admin, { filter: { runId: 'run_1' } }), '`runId` is unknown to the filter of runs'],
+    [start(admin, { agent: 'echo', message: 'Hello' }), '`agent` is unknown to startRun: it takes agentName, '],
+    [start(admin, { message: 'Hello' }), '`agentName` is missing'],
+    [resolve(admin, { ...decision, expectedFingerprnt: 'f' }), '`expectedFingerprnt` is unknown to resolveApproval'],
+  ] as const)
+    await expect(asked).rejects.toMatchObject({ code: 'BAD_USER_INPUT', message: expect.stringContaining(says) })
+  expect((await server.approvals.list(admin, { filter: { status: [] }, first: 1 })).edges).toEqual([])
+})
