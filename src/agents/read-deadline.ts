@@ -35,11 +35,12 @@ export function readDeadline(settings: Omit<ApprovalSettings, 'type'>, type: App
 function readReminders(given: readonly unknown[], expiresInMs: number): number[] {
   if (!Array.isArray(given) || given.length > mostReminders)
     throw invalid(`remindAt is a list of at most ${mostReminders} durations before the deadline`)
-  const before = [...new Set(given.map(milliseconds))].sort((a, b) => b - a)
-  const [earliest = 0] = before
-  if (earliest >= expiresInMs)
-    throw invalid('remindAt and expiresIn exclude each other: a reminder would come before the approval')
-  return before
+  const early = given.find((duration) => milliseconds(duration) >= expiresInMs)
+  if (early !== undefined)
+    throw invalid(
+      `remindAt: each must be shorter than expiresIn, and '${early}' is not: it says how long before the deadline`,
+    )
+  return [...new Set(given.map(milliseconds))].sort((a, b) => b - a)
 }
 
 const invalid = (message: string) => new CountersignError('INVALID_DEFINITION', message)

@@ -69,7 +69,7 @@ export const isToolName = (name: string): boolean => /^[a-zA-Z_][a-zA-Z0-9_-]{0,
  */
 export function readTool(name: string, given: unknown): AgentTool {
   if (typeof given !== 'object' || given === null) throw invalid('it is no tool')
-  if (!isToolName(name)) throw invalid('its name must be 1 to 64 letters, digits, _ or -')
+  if (!isToolName(name)) throw invalid('its name must be 1 to 64 letters, digits, _ or -, beginning with a letter or _')
   // A misspelt `approval` must not make a tool that nobody guards.
   const unknown = Reflect.ownKeys(given).find((key) => !known.has(key))
   if (unknown !== undefined) throw invalid(`it has an unknown field '${String(unknown)}'`)

@@ -36,9 +36,8 @@ export async function resolveApproval(
     return forbidden('You requested this run: somebody else must resolve its approvals.')
   if (approval.status !== 'PENDING') return conflict(approval)
   if (isPastDeadline(approval, now)) return conflict((await expire(engine, approval, now)).approval ?? approval)
-  if ((input.expectedStatus ?? 'PENDING') !== 'PENDING') return conflict(approval)
-  if (input.expectedFingerprint != null && input.expectedFingerprint !== approval.fingerprint) return conflict(approval)
-  if (input.expectedRevision != null && input.expectedRevision !== approval.revision) return conflict(approval)
+  const other = whatIsOther(approval, input)
+  if (other !== null) return conflict(approval, other)
 
   const read = await readDecision(engine, input.decision, { ...approval, mayEdit: true })
   const issues = [...(read.ok ? [] : read.issues), ...checkNote(input.note)]
@@ -77,6 +76,16 @@ export async function resolveApproval(
 
 const isPastDeadline = ({ status, expiresAt }: ApprovalRecord, now: number) =>
   status === 'PENDING' && expiresAt !== null && expiresAt <= now
+
+/** The first thing that is not as the caller expects. What they expected is not repeated: it may be any text. */
+function whatIsOther(
+  { fingerprint, revision }: ApprovalRecord,
+  { expectedStatus, expectedFingerprint, expectedRevision }: ResolveApprovalInput,
+): string | null {
+  if ((expectedStatus ?? 'PENDING') !== 'PENDING') return 'its status is PENDING'
+  if ((expectedFingerprint ?? fingerprint) !== fingerprint) return `its fingerprint is ${fingerprint}`
+  return (expectedRevision ?? revision) === revision ? null : `its revision is ${revision}`
+}
 
 const revisionOf = ({ expectedRevision }: ResolveApprovalInput) =>
   expectedRevision == null ? {} : { revision: expectedRevision }
@@ -130,10 +139,13 @@ async function success(
   return run ? { __typename: 'ResolveApprovalSuccess', approval, run } : notFound('run')
 }
 
-function conflict(approval: ApprovalRecord): ResolveApprovalResult {
+function conflict(
+  approval: ApprovalRecord,
+  other = `it is PENDING at revision ${approval.revision}`,
+): ResolveApprovalResult {
   const message =
     approval.status === 'PENDING'
-      ? `The approval is not what you expected: it is PENDING at revision ${approval.revision}. Look at it again, then decide.`
+      ? `The approval is not what you expected: ${other}. Look at it again, then decide.`
       : `The approval is ${approval.status} already: here is what stands.`
   return { __typename: 'ApprovalConflictError', message, approval }
 }

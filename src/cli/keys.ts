@@ -29,9 +29,7 @@ const create = () =>
     .requiredOption('--name <name>', 'what holds it, for people')
     .requiredOption('--role <role>', `${roles.join(', ')}; may be given several times`, toRoles)
     .requiredOption('--tenant <tenant>', 'all that it sees and does stays in there')
-    .option('--expires-in <duration>', 'such as 90d or 12h; for ever when left out', (text) =>
-      milliseconds(text as Duration),
-    )
+    .option('--expires-in <duration>', 'such as 90d or 12h; for ever when left out', toDuration)
     .option('--principal <id>', 'whom it makes its bearer; one of its own when left out')
     .option('--acts-for-others', 'its bearer is a service that says for whom it asks, with each request')
     .action(async ({ role, ...input }: CreateOptions) => {
@@ -77,6 +75,14 @@ function toRoles(text: string, before: readonly Role[] = []): readonly Role[] {
   const role = roles.find((one) => one === text.toUpperCase())
   if (role === undefined) throw new InvalidArgumentError(`Roles are ${roles.join(', ')}.`)
   return [...before, role]
+}
+
+function toDuration(text: string): number {
+  try {
+    return milliseconds(text as Duration)
+  } catch {
+    throw new InvalidArgumentError('A duration is a number with s, m, h or d, such as 90d, up to 3650d.')
+  }
 }
 
 async function opened(): Promise<KeyDatabase> {

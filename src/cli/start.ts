@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type Config, readConfig } from '../server/config.ts'
+import { type Config, readConfig, variableNames } from '../server/config.ts'
 import { describeDatabase } from '../server/database.ts'
 import { createLog } from '../server/log.ts'
 import { isLoopback } from '../server/loopback.ts'
@@ -9,7 +9,15 @@ import { stop } from './fail.ts'
 import { firstStepsOf, firstStepsOfDemo } from './first-steps.ts'
 
 /** Serves until it is told to end. */
-export const startCommand = (): Command => new Command('start').description('start the server').action(start)
+export const startCommand = (): Command =>
+  new Command('start')
+    .description('start the server')
+    .showHelpAfterError("Settings are environment variables: 'countersign start --help' names them.")
+    .addHelpText(
+      'after',
+      `\nSettings are environment variables, told of in docs/configuration.md:\n  ${variableNames.join('\n  ')}`,
+    )
+    .action(start)
 
 async function start(): Promise<void> {
   const read = readConfig(process.env)

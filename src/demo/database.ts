@@ -66,7 +66,7 @@ export function openDemoDatabase(path: string): DatabaseSync {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new CountersignError(
       'INVALID_CONFIGURATION',
-      `The demo's database ${path} cannot be used (${why}). Name a writable file in DEMO_DATABASE.`,
+      `The demo's database ${path} cannot be used (${why}). Name a writable file in DEMO_DATABASE; without it the file is beside the database of DATABASE_URL.`,
       {
         cause,
       },

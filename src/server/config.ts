@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { JwtSettings } from '../access/jwt-settings.ts'
 import { defaultSettings, largestPart } from '../engine.ts'
 import { readDatabaseUrl } from './database-url.ts'
-import { readJwt } from './jwt-config.ts'
+import { jwtVariableNames, readJwt } from './jwt-config.ts'
 import { logLevels } from './log.ts'
 import { defaultRateLimits, originsShape } from './options.ts'
 
@@ -54,6 +54,13 @@ const shape = z.object({
     .pipe(originsShape)
     .default([]),
 })
+
+/** All that are read. */
+export const variableNames: readonly string[] = [
+  ...['DATABASE_URL', 'DATABASE_URL_FILE'],
+  ...Object.keys(shape.shape),
+  ...jwtVariableNames,
+]
 
 export type ConfigResult = { readonly config: Config } | { readonly mistakes: readonly string[] }
 

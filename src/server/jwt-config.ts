@@ -27,6 +27,8 @@ const variables = {
   Record<keyof JwtSettings, { readonly name: string; readonly read: (text: string) => unknown }>
 >
 
+export const jwtVariableNames: readonly string[] = Object.values(variables).map(({ name }) => name)
+
 /** What the environment says of JWTs, null when it says nothing; or a line for each mistake, which shows no value. */
 export function readJwt(env: Env): { readonly jwt: JwtSettings | null } | { readonly mistakes: readonly string[] } {
   const given = Object.entries(variables).flatMap(([setting, { name, read }]) => {

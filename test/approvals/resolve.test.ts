@@ -81,9 +81,16 @@ test('R3 a second decision changes nothing, whether it is the same or another', 
 test('R4, R5 what the caller expects must be so', async () => {
   await using scene = await waiting()
   const { revision, fingerprint } = scene.approval
-  for (const input of [{ expectedRevision: 2 }, { expectedFingerprint: 'f' }, { expectedStatus: 'APPROVED' }]) {
+  for (const [input, other] of [
+    [{ expectedRevision: 2 }, 'its revision is 1'],
+    [{ expectedFingerprint: 'f' }, `its fingerprint is ${fingerprint}`],
+    [{ expectedStatus: 'APPROVED' }, 'its status is PENDING'],
+  ] as const) {
     const answer = await scene.resolve(input)
-    expect(answer.__typename).toBe('ApprovalConflictError')
+    expect(answer).toMatchObject({
+      __typename: 'ApprovalConflictError',
+      message: `The approval is not what you expected: ${other}. Look at it again, then decide.`,
+    })
     expect(stands(answer)).toMatchObject({ status: 'PENDING', revision: 1 })
   }
   const right = { expectedRevision: revision, expectedFingerprint: fingerprint, expectedStatus: 'PENDING' }

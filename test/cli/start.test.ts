@@ -45,6 +45,7 @@ test('a database file that cannot be written or is none: one clear line, exit 1'
     { DATABASE_URL: `file:${missing}`, DEMO_DATABASE: ':memory:' },
     /^countersign: .*missing\/test\.db cannot be opened/,
   )
+  await failsWith({ DATABASE_URL: `file:${missing}` }, /^countersign: The demo's .*beside the database of DATABASE_URL/)
   const closed = join(directory.path, 'closed')
   mkdirSync(closed)
   chmodSync(closed, 0o500)
@@ -128,8 +129,20 @@ test('a module of agents that is not there, fails or exports none: one clear lin
   )
 })
 
-test('an unknown option or command: one line, exit 1', async () => {
-  expect(await runCli(['start', '--nothing'])).toMatchObject({ code: 1, stderr: "error: unknown option '--nothing'\n" })
+test('an unknown option or command: told what there is, exit 1', async () => {
+  for (const args of [
+    ['start', '--port', '5000'],
+    ['--port', '5000'],
+  ])
+    expect(await runCli(args)).toMatchObject({
+      code: 1,
+      stderr:
+        "error: unknown option '--port'\nSettings are environment variables: 'countersign start --help' names them.\n",
+    })
+  expect(await runCli(['start', '--help'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/\n {2}DATABASE_URL\n(?:.*\n)* {2}PORT\n(?:.*\n)* {2}JWT_ISSUER\n/),
+  })
   const unknown = "error: unknown command 'nonsense'; 'countersign --help' lists the commands\n"
   expect(await runCli(['nonsense'])).toMatchObject({ code: 1, stderr: unknown })
 })
