@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { pino } from 'pino'
 import { createKey, type NewKey, revokeKey } from '../access/keys.ts'
@@ -5,7 +7,7 @@ import { type Role, roles } from '../access/principal.ts'
 import { milliseconds } from '../agents/duration.ts'
 import type { Duration } from '../agents/tool.ts'
 import { isKeyId } from '../ids.ts'
-import { openKeys } from '../server/database.ts'
+import { databasePath, describeDatabase, openKeys } from '../server/database.ts'
 import { readDatabaseUrl } from '../server/database-url.ts'
 import { createLog } from '../server/log.ts'
 import type { KeyRecord } from '../store/records.ts'
@@ -33,8 +35,11 @@ const create = () =>
     .option('--principal <id>', 'whom it makes its bearer; one of its own when left out')
     .option('--acts-for-others', 'its bearer is a service that says for whom it asks, with each request')
     .action(async ({ role, ...input }: CreateOptions) => {
-      await using database = await opened()
+      const url = databaseUrl()
+      const isNew = isMissing(url)
+      await using database = await openKeys(url)
       const { token } = await createKey(database, auditLog(), { ...input, roles: role })
+      tellWhere(url, isNew)
       // The key alone on stdout, for who stores it by a program.
       console.log(token)
     })
@@ -85,10 +90,27 @@ function toDuration(text: string): number {
   }
 }
 
-async function opened(): Promise<KeyDatabase> {
+function databaseUrl(): string {
   const read = readDatabaseUrl(process.env)
-  return 'mistake' in read ? stop([read.mistake]) : openKeys(read.url)
+  return 'mistake' in read ? stop([read.mistake]) : read.url
 }
+
+async function opened(): Promise<KeyDatabase> {
+  const url = databaseUrl()
+  // Opening would make it, and then it would seem that there are no keys.
+  if (isMissing(url))
+    return stop([`There is no database ${placeOf(url)}: name the server's in DATABASE_URL, or go to its folder.`])
+  const database = await openKeys(url)
+  tellWhere(url)
+  return database
+}
+
+/** On stderr, beside what is asked for: another folder has another database. */
+const tellWhere = (url: string, isNew = false) => console.error(`Database ${placeOf(url)}${isNew ? ' (new)' : ''}`)
+
+const isMissing = (url: string) => isFile(url) && !existsSync(placeOf(url))
+const placeOf = (url: string) => (isFile(url) ? resolve(databasePath(url)) : describeDatabase(url))
+const isFile = (url: string) => url.startsWith('file:')
 
 /** On stderr, beside what is asked for. */
 const auditLog = () => createLog('info', pino.destination({ dest: 2, sync: true }))

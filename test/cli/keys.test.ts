@@ -36,8 +36,11 @@ test('a key is shown once, alone on stdout, and only its hash is kept', async ()
 
   // One structured line for the audit, without the key.
   const key = { id, name: 'nightly import', tenant: 'acme', roles: ['REQUESTER', 'APPROVER'] }
-  expect(JSON.parse(made.stderr)).toMatchObject({ level: 30, msg: 'API key created', key })
+  const [audit = '', where] = made.stderr.split('\n')
+  expect(JSON.parse(audit)).toMatchObject({ level: 30, msg: 'API key created', key })
+  expect(where).toMatch(/^Database \/.*countersign\.db \(new\)$/)
   const table = await folder.keys('list')
+  expect(table.stderr).toMatch(/^Database \/.*countersign\.db\n$/)
   expect(table.stdout).toMatch(new RegExp(`^ID .*\n${id} +active +acme +REQUESTER,APPROVER .* nightly import\n$`))
   const listed = await folder.list()
   expect(listed).toMatchObject([{ ...key, principal: `prn_${id}`, state: 'active', createdBy: null, lastUsedAt: null }])
@@ -68,6 +71,8 @@ test('a key may stand for somebody, and is revoked for good', async () => {
   expect(revoked?.revoked_at).toEqual(expect.any(Number))
   expect((await folder.keys('revoke', id)).code).toBe(0)
   expect(folder.kept()).toEqual([revoked])
+  const other = await folder.keys('revoke', 'key_0123456789abcdef')
+  expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('There is no key key_0123456789abcdef') })
 })
 
 test.each([
@@ -89,7 +94,8 @@ test.each([
   ],
   ['a principal that is none', ['create', ...needed, '--principal', 'a'.repeat(300)], /A principal id has 1 to 250/],
   ['an id that is none', ['revoke', 'ck_0123'], /^countersign: A key is named by its id/],
-  ['a key that is not there', ['revoke', 'key_0123456789abcdef'], /^countersign: There is no key key_0123456789abcdef/],
+  ['a list of what is not there', ['list'], /^countersign: There is no database \/.*countersign\.db: /],
+  ['an end of what is not there', ['revoke', 'key_0123456789abcdef'], /^countersign: There is no database \//],
 ])('%s: one clear line, exit 1, and nothing is kept', async (_, args, line) => {
   using folder = inFolder()
   const { code, stdout, stderr } = await folder.keys(...args)
@@ -102,7 +108,7 @@ test.each([
 test.each([
   ['of no kind', 'postgres://user:sk-secret@host/db', /^countersign: DATABASE_URL: a database is file:/],
   ['in memory', ':memory:', /^countersign: A database in memory keeps no keys/],
-  ['that cannot be opened', 'file:./missing/test.db', /^countersign: The database .* cannot be opened/],
+  ['that is not there', 'file:./missing/test.db', /^countersign: There is no database .*missing\/test\.db/],
 ])('a database %s: one clear line, exit 1', async (_, DATABASE_URL, line) => {
   const { code, stdout, stderr } = await runCli(['keys', 'list'], { env: { DATABASE_URL } })
   expect([code, stdout]).toEqual([1, ''])
