@@ -62,11 +62,18 @@ export async function createKey(database: KeyDatabase, log: Logger, input: NewKe
   return { key, token }
 }
 
-/** Ends a key, for good. Null when there is none of this id. */
-export async function revokeKey(database: KeyDatabase, log: Logger, id: KeyId): Promise<KeyRecord | null> {
-  const key = await database.keys.revoke(id, database.now())
-  if (key !== null) log.info(told('revokeKey', key), 'API key revoked')
-  return key
+/** Ends a key, for good: one that was over before stays as it is. Null when there is none of this id. */
+export async function revokeKey(
+  database: KeyDatabase,
+  log: Logger,
+  id: KeyId,
+): Promise<{ readonly key: KeyRecord; readonly wasRevoked: boolean } | null> {
+  const now = database.now()
+  const key = await database.keys.revoke(id, now)
+  if (key === null) return null
+  const wasRevoked = key.revokedAt !== now
+  if (!wasRevoked) log.info(told('revokeKey', key), 'API key revoked')
+  return { key, wasRevoked }
 }
 
 export type KeyState = 'active' | 'expired' | 'revoked'

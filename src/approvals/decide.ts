@@ -113,6 +113,8 @@ function checkOutcome(given: unknown, path: string[]): GivenOutcome | Extract<Ch
   const message = isObject(failure) ? failure.message : undefined
   if (!isObject(failure) || Object.keys(failure).some((key) => key !== 'message') || typeof message !== 'string')
     return refuse([...path, 'failure', 'message'], 'Give a text.')
+  if (message.trim() === '')
+    return refuse([...path, 'failure', 'message'], 'Say how it failed: a text that is not blank.')
   if (message.length > longestText) return refuse([...path, 'failure', 'message'], `At most ${longestText} characters.`)
   return { error: message }
 }

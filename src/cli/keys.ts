@@ -71,9 +71,9 @@ const revoke = () =>
       if (!isKeyId(id))
         return stop(['A key is named by its id, such as key_0123456789abcdef: see `countersign keys list`.'])
       await using database = await opened()
-      const key = await revokeKey(database, auditLog(), id)
-      if (key === null) return stop([`There is no key ${id}: see \`countersign keys list\`.`])
-      console.log(`${key.id} (${key.name}) is revoked`)
+      const revoked = await revokeKey(database, auditLog(), id)
+      if (revoked === null) return stop([`There is no key ${id}: see \`countersign keys list\`.`])
+      console.log(`${id} (${revoked.key.name}) is revoked${revoked.wasRevoked ? ' already' : ''}`)
     })
 
 function toRoles(text: string, before: readonly Role[] = []): readonly Role[] {

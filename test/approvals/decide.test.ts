@@ -102,6 +102,7 @@ describe('a decision', () => {
     ['an unknown field', { happend: { success: {} } }, 'happend'],
     ['that it happened, without more', { happened: {} }, 'happened'],
     ['two ends', { happened: { success: {}, failure: { message: '' } } }, 'happened'],
+    ['a failure without a word', { happened: { failure: { message: ' ' } } }, 'happened.failure.message'],
     ['a failure without a message', { happened: { failure: {} } }, 'happened.failure.message'],
     ['true', { happened: true }, 'happened'],
     ['runAgain without a word', { runAgain: {} }, 'runAgain.confirm'],

@@ -69,7 +69,11 @@ test('a key may stand for somebody, and is revoked for good', async () => {
   expect(await folder.keys('revoke', id)).toMatchObject({ code: 0, stdout: `${id} (nightly import) is revoked\n` })
   const [revoked] = folder.kept()
   expect(revoked?.revoked_at).toEqual(expect.any(Number))
-  expect((await folder.keys('revoke', id)).code).toBe(0)
+  expect(await folder.keys('revoke', id)).toMatchObject({
+    code: 0,
+    stdout: `${id} (nightly import) is revoked already\n`,
+    stderr: expect.not.stringContaining('API key revoked'),
+  })
   expect(folder.kept()).toEqual([revoked])
   const other = await folder.keys('revoke', 'key_0123456789abcdef')
   expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('There is no key key_0123456789abcdef') })
