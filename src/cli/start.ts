@@ -3,6 +3,7 @@ import { type Config, readConfig, variableNames } from '../server/config.ts'
 import { describeDatabase } from '../server/database.ts'
 import { createLog } from '../server/log.ts'
 import { isLoopback } from '../server/loopback.ts'
+import { misspeltVariables } from '../server/misspelt-variables.ts'
 import { createServer, type Server } from '../server/server.ts'
 import { type LoadedAgents, loadAgents } from './agents.ts'
 import { stop } from './fail.ts'
@@ -20,6 +21,8 @@ export const startCommand = (): Command =>
     .action(start)
 
 async function start(): Promise<void> {
+  for (const { given, meant } of misspeltVariables(process.env))
+    console.error(`countersign: ${given} is not read: is ${meant} meant?`)
   const read = readConfig(process.env)
   if ('mistakes' in read) return stop(read.mistakes)
   const { config } = read
@@ -46,7 +49,8 @@ async function start(): Promise<void> {
   endOnSignal(server, loaded)
   const { url } = await server.listen({ port: config.PORT, host: config.HOST })
   const isShown = config.GRAPHIQL ?? isLoopback(config.HOST)
-  console.log(notice(url, isShown, accessNotice(server, config), describeDatabase(config.DATABASE_URL), loaded))
+  const access = accessNotice(server, config)
+  console.log(notice(url, isShown, server.open, access, describeDatabase(config.DATABASE_URL), loaded))
 }
 
 /** The first signal lets what is under way finish, the second ends at once. */
@@ -72,6 +76,7 @@ const accessNotice = ({ open }: Server, { jwt }: Config) =>
 function notice(
   url: string,
   graphiql: boolean,
+  open: boolean,
   access: string,
   database: string,
   { agents, models, demoDatabase }: LoadedAgents,
@@ -91,7 +96,7 @@ Countersign at ${url}
   Database   ${database}${demoDatabase === null ? '' : `, the demo's users and orders in ${demoDatabase}`}
   Model      ${models.join('; ')}
 
-Paste these into GraphiQL, one after the other:
+Paste these into GraphiQL, one after the other${open ? '' : ', with {"authorization": "Bearer <key or token>"} under Headers'}:
 ${steps.map(({ what, operation }, index) => `\n# ${index + 1}. ${what}\n${operation}`).join('\n')}
 `
 }

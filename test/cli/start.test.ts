@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
+import { misspeltVariables } from '../../src/server/misspelt-variables.ts'
 import { runCli, type SpawnedServer, spawnServer } from '../support/spawn-server.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
@@ -145,6 +146,42 @@ test('an unknown option or command: told what there is, exit 1', async () => {
   })
   const unknown = "error: unknown command 'nonsense'; 'countersign --help' lists the commands\n"
   expect(await runCli(['nonsense'])).toMatchObject({ code: 1, stderr: unknown })
+})
+
+test('a misspelt variable: one line that names what may be meant, and never for what any machine has', async () => {
+  await failsWith(
+    { DATABSE_URL: 'file:./sk-secret.db', API_KEY: 'true', PORT: '99999' },
+    /^countersign: DATABSE_URL is not read: is DATABASE_URL meant\?$/,
+    /^countersign: API_KEY is not read: is API_KEYS meant\?$/,
+    /PORT: must be a port/,
+  )
+  expect(misspeltVariables({ PROT: '1', HOSTS: '', LOG_LEVL: '' }).map(({ meant }) => meant)).toEqual([
+    ...['PORT', 'HOST', 'LOG_LEVEL'],
+  ])
+  const usual = [
+    'PATH',
+    'PWD',
+    'HOME',
+    'HOSTNAME',
+    'PORT',
+    'HOST',
+    'USER',
+    'SHELL',
+    'TERM',
+    'LANG',
+    'TZ',
+    'TMPDIR',
+    'MAIL',
+  ]
+  const others = ['NODE_ENV', 'NODE_OPTIONS', 'CI', 'LOGNAME', 'SHLVL', 'OLDPWD', 'DATABASE', 'GOOGLE_API_KEY', '_']
+  expect(misspeltVariables(Object.fromEntries([...usual, ...others].map((name) => [name, 'x'])))).toEqual([])
+  // Beside the right one it is somebody else's.
+  expect(misspeltVariables({ API_KEY: 'x', API_KEYS: 'true' })).toEqual([])
+})
+
+test('where one has to sign in, the notice says what GraphiQL needs', async () => {
+  await using server = await spawnServer({ env: { API_KEYS: 'true' } })
+  await expect.poll(server.output).toContain('with {"authorization": "Bearer <key or token>"} under Headers:')
 })
 
 test('the three printed operations work as they stand, also at the second start with the same data', async () => {
