@@ -74,10 +74,9 @@ const part = atLeast(1).max(largestPart)
 export const originsShape = z.array(
   z.string().refine(isOrigin, 'must be an origin such as https://console.example.com, without a path'),
 )
-const list = 'must be a list of agents that defineAgent made'
 /** A misspelt `authenticate` must not make a server that is open. */
 const shape = z.strictObject({
-  agents: z.array(z.unknown(), list),
+  agents: z.array(z.unknown(), 'must be a list of agents that defineAgent made'),
   leaseMs: atLeast(100).default(defaultSettings.leaseMs),
   maxConcurrentRuns: atLeast(1).default(defaultSettings.maxConcurrentRuns),
   graceMs: atLeast(0).default(10_000),
