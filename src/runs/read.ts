@@ -55,7 +55,7 @@ export async function listRuns(
   })
 }
 
-/** The members that are given. A malformed id is kept: it matches nothing, as an unknown one does. */
+/** The members that are given. */
 const given = ({
   status,
   agentName,
