@@ -8,22 +8,29 @@ const brief = '{ ... on StartRunSuccess { run { id status output } } ... on User
 const pending = `{ approvals(filter: { status: [PENDING] }) { edges { node { id toolName arguments requestedBy { name } } } } }`
 
 /**
- * Three operations that work as they stand, once for each start: `key` makes the run's id, and with it the approval's. That one follows
+ * Three operations that work as they stand where nobody has to sign in, once for each start: `key` makes the run's id, and with it the approval's. That one follows
  * from the journal of the scripted model; of a language model nobody knows how often it will speak before it proposes.
  */
-export function firstStepsOfDemo(demoDatabase: string, key: string, scripted: boolean): readonly FirstStep[] {
+export function firstStepsOfDemo(
+  demoDatabase: string,
+  key: string,
+  { scripted, open }: { scripted: boolean; open: boolean },
+): readonly FirstStep[] {
   const runId = runIdForKey('default', principalId('local'), key)
   const input = `{ agentName: "support", message: "Delete all data for user ${userToDelete(demoDatabase)}", waitMs: 10000, idempotencyKey: "${key}" }`
   const approvalId = approvalIdOf(callId(runId, placeOfDeletion, 0))
   return [
     { what: 'A user triggers', operation: `mutation { startRun(input: ${input}) ${brief} }` },
     { what: 'What waits for an admin', operation: pending },
-    scripted
-      ? { what: 'An admin authorizes (then paste 1 again: the run is COMPLETED)', operation: resolve(approvalId) }
-      : {
-          what: 'What happens in the run (resolveApproval takes the id of the approval above)',
-          operation: watch(runId),
-        },
+    // The run's id follows from who starts it as well: who that is, nobody knows where one has to sign in.
+    !open
+      ? authorize
+      : scripted
+        ? { what: 'An admin authorizes (then paste 1 again: the run is COMPLETED)', operation: resolve(approvalId) }
+        : {
+            what: 'What happens in the run (resolveApproval takes the id of the approval above)',
+            operation: watch(runId),
+          },
   ]
 }
 
@@ -34,6 +41,7 @@ export const firstStepsOf = (agent: Agent, key: string): readonly FirstStep[] =>
     operation: `mutation { startRun(input: { agentName: "${agent.name}", message: "Hello", waitMs: 10000, idempotencyKey: "${key}" }) ${brief} }`,
   },
   { what: 'What waits for an admin', operation: pending },
+  authorize,
 ]
 
 /** Started, answered, lookup proposed, called, finished, answered, deletion proposed: its `proposed` entry is the seventh. */
@@ -41,6 +49,8 @@ const placeOfDeletion = 7
 
 const resolve = (approvalId: string) =>
   `mutation { resolveApproval(input: { approvalId: "${approvalId}", decision: { approve: {} } }) { ... on ResolveApprovalSuccess { approval { status resolution { resolvedBy { name } } } } ... on UserError { message } } }`
+
+const authorize: FirstStep = { what: 'An admin authorizes, by the id from there', operation: resolve('apr_…') }
 
 const watch = (runId: string) => `subscription { runEvents(runId: "${runId}") { __typename at } }`
 

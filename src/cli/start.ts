@@ -85,7 +85,7 @@ function notice(
   const [first] = agents
   const steps =
     demoDatabase !== null
-      ? firstStepsOfDemo(demoDatabase, key, first?.model.modelId === 'scripted')
+      ? firstStepsOfDemo(demoDatabase, key, { scripted: first?.model.modelId === 'scripted', open })
       : first
         ? firstStepsOf(first, key)
         : []

@@ -182,6 +182,7 @@ test('a misspelt variable: one line that names what may be meant, and never for 
 test('where one has to sign in, the notice says what GraphiQL needs', async () => {
   await using server = await spawnServer({ env: { API_KEYS: 'true' } })
   await expect.poll(server.output).toContain('with {"authorization": "Bearer <key or token>"} under Headers:')
+  expect(server.output()).toContain('resolveApproval(input: { approvalId: "apr_…"')
 })
 
 test('the three printed operations work as they stand, also at the second start with the same data', async () => {
@@ -251,7 +252,7 @@ test.each([
 test('with agents of one’s own the printed operations work too', async () => {
   await using server = await spawnServer({ agents: new URL('../support/echo-agents.ts', import.meta.url).pathname })
   const operations = [...server.output().matchAll(/^# \d\. .*\n(.+)$/gm)].map(([, operation = '']) => operation)
-  expect(operations).toHaveLength(3)
+  expect(operations).toHaveLength(4)
   for (const operation of operations) expect((await server.graphql(operation, {}, null)).errors).toBeUndefined()
   expect(server.output()).toContain('echo: scripted of countersign')
 })
