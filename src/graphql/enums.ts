@@ -81,7 +81,10 @@ export const ApprovalStatus = builder.enumType('ApprovalStatus', {
   description: 'How an approval stands. Once it is not PENDING it never changes again.',
   values: {
     PENDING: { description: 'Waits for a decision.' },
-    APPROVED: { description: 'Approved: the call may run, once.' },
+    APPROVED: {
+      description:
+        'Approved: the call may run, once. Of kind RECONCILIATION: somebody said what became of the call, see `reconciled`.',
+    },
     REJECTED: { description: 'Rejected: the call never runs.' },
     EXPIRED: { description: 'Nobody decided before `expiresAt`: the call never runs.' },
     CANCELLED: { description: 'The run ended first: the call never runs.' },
@@ -113,6 +116,14 @@ export const ResolutionCause = builder.enumType('ResolutionCause', {
     DECISION: { description: 'A person.' },
     DEADLINE: { description: '`expiresAt` came.' },
     CANCELLATION: { description: 'The run ended.' },
+  },
+})
+
+export const Reconciled = builder.enumType('Reconciled', {
+  description: 'What was said of an interrupted call.',
+  values: {
+    HAPPENED: { description: 'It happened, with `result` or `error`: it was not made again.' },
+    RUN_AGAIN: { description: 'It was to be made again, perhaps for the second time.' },
   },
 })
 

@@ -90,7 +90,11 @@ forEachStore((store) => {
       expect(refused.issues[0].path.slice(2).join('.')).toMatch(new RegExp(`^${path}`))
     }
     const note = `${card.number} is mine`
-    await decide(client, asked.id, { ...edited({ ssn: 'canary new', to: 'Ada' }), note })
+    const decided = await decide(client, asked.id, { ...edited({ ssn: 'canary new', to: 'Ada' }), note })
+    // That a hidden value was edited is seen, without the value.
+    expect(decided.resolution).toMatchObject({ arguments: { ssn: hidden }, editedPaths: [['ssn'], ['to']] })
+    expect(decided.resolution.fingerprint).toMatch(/^[0-9a-f]{64}$/)
+    expect(decided.resolution.fingerprint).not.toBe(decided.fingerprint)
     expect((await resolve(client, asked.id)).__typename).toBe('ApprovalConflictError')
     await finished(client, gated.id)
     expect(given).toEqual([{ ...payment, ssn: 'canary new', to: 'Ada' }])

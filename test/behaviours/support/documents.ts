@@ -3,7 +3,9 @@ const approvalFields = /* GraphQL */ `
     id revision status type kind callId agentName path toolName toolDescription inputSchema arguments fingerprint answerSchema
     run { id }
     requestedBy { id }
-    resolution { status cause resolvedBy { id } resolvedAt note message arguments values result error }
+    resolution {
+      status cause reconciled resolvedBy { id } resolvedAt note message arguments editedPaths fingerprint values result error
+    }
     history { edges { node { revision at by { id } action note } } }
     createdAt updatedAt expiresAt
   }
