@@ -15,6 +15,10 @@ export type Principal = {
   readonly actor?: PrincipalId
 }
 
+/** Who did something, and through which service, as it is recorded. */
+export type DoneBy = { readonly by: PrincipalId; readonly actor?: PrincipalId }
+export const doneBy = ({ id, actor }: Principal): DoneBy => (actor === undefined ? { by: id } : { by: id, actor })
+
 /** What an `authenticate` function gives: the id may come without its `prn_` prefix; tenant is 'default' when left out. */
 export type PrincipalInput = {
   readonly id: string

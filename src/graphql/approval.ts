@@ -12,7 +12,7 @@ import { isPublic } from './default-deny.ts'
 import { ApprovalAction, ApprovalStatus, ApprovalType, CannotResolveReason, PauseKind } from './enums.ts'
 import { journalUnreadable } from './errors.ts'
 import { loadCost, loadersOf } from './loaders.ts'
-import { Principal } from './principal.ts'
+import { Principal, via } from './principal.ts'
 import { Approval, ApprovalChange, ApprovalChangeConnection, Run, ToolCall } from './refs.ts'
 import { Resolution } from './resolution.ts'
 import { shownObject } from './shown-json.ts'
@@ -27,9 +27,11 @@ ApprovalChange.implement({
     by: t.field({
       type: Principal,
       nullable: true,
-      description: 'Who did it; null when a deadline did.',
+      description:
+        'Who did it: of PROPOSED, who requested the run. Null when a deadline or a cancel did; `RunCancelled` says who cancelled.',
       resolve: ({ by }) => (by === null ? null : { id: by }),
     }),
+    via: t.field(via),
     action: t.expose('action', { type: ApprovalAction, description: 'What was done.' }),
     note: t.exposeString('note', { nullable: true, description: 'The note that came with it.' }),
   }),

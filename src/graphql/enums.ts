@@ -24,14 +24,14 @@ export const ApprovalType = builder.enumType('ApprovalType', {
   description: 'What an approval record is for.',
   values: {
     REQUIRED: { description: 'An approver must agree before the call runs, and nobody else can.' },
-    AUDIT: { description: 'The requester decided; the record says so. Never pending.' },
+    AUDIT: { description: 'Who requested the run, or an ADMIN, decided; the record says so. Never pending.' },
   },
 })
 
 export const Decider = builder.enumType('Decider', {
   description: 'Who decides what a run waits for.',
   values: {
-    REQUESTER: { description: 'Who requested the run, with `continueRun(answers)`.' },
+    REQUESTER: { description: 'Who requested the run, or an ADMIN, with `continueRun(answers)`.' },
     APPROVER: { description: 'An approver, with `resolveApproval`.' },
   },
 })

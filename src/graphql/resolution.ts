@@ -6,7 +6,7 @@ import type { Resolution as ResolutionShape } from '../store/records.ts'
 import { builder } from './builder.ts'
 import { isPublic } from './default-deny.ts'
 import { ApprovalStatus, Reconciled, ResolutionCause } from './enums.ts'
-import { Principal } from './principal.ts'
+import { Principal, via } from './principal.ts'
 
 /** `editedPaths` are looked for when they are asked for. */
 type Shown = ResolutionShape & {
@@ -32,6 +32,7 @@ export const Resolution = builder.objectRef<Shown>('Resolution').implement({
       description: 'Who decided, as authentication found them; null when a deadline or a cancel resolved it.',
       resolve: ({ by }) => (by === null ? null : { id: by }),
     }),
+    via: t.field(via),
     resolvedAt: t.expose('at', { type: 'DateTime', description: 'When.' }),
     note: t.exposeString('note', {
       nullable: true,

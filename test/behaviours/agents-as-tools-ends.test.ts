@@ -63,7 +63,7 @@ forEachStore(({ serve, editApproval, editEntry, rounds }) => {
         const innermost = await childOf(api, child.id)
         expect(innermost.status).toBe('CANCELLED')
         const last = (await eventsOf(api, innermost.id)).at(-1)
-        expect(last).toMatchObject({ __typename: 'RunCancelled', reason: 'Enough.' })
+        expect(last).toMatchObject({ __typename: 'RunCancelled', reason: 'Enough.', by: { id: 'prn_requester-1' } })
       }
       const events = typesOf(await eventsOf(api, run.id))
       expect(events.slice(-3)).toEqual(['ToolCallFinished', 'ToolCallFinished', 'RunCancelled'])

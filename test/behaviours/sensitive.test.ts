@@ -121,6 +121,12 @@ forEachStore((store) => {
     const [audit] = await listApprovals(client, { type: ['AUDIT'] })
     expect(audit).toMatchObject({ arguments: shown, resolution: { result: { told: hidden, [hidden]: [hidden] } } })
 
+    const events = await eventsOf(client, elsewhere.id)
+    expect(events.find(({ __typename }) => __typename === 'RunAnswered')).toMatchObject({
+      by: { id: 'prn_requester-1' },
+      answers: [{ status: 'APPROVED', values: null, result: { told: hidden, [hidden]: [hidden] } }],
+    })
+
     // What people fill in.
     for (const message of ['fill', 'fill for approver']) {
       const run = await begin(message)
