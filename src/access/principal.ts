@@ -25,7 +25,7 @@ export type PrincipalInput = {
   readonly name?: string | null
   readonly tenant?: string
   readonly roles: readonly Role[]
-  /** The service that asks for them, if they do not ask themselves: the log says so, and it does not decide what it requested in its own name either. */
+  /** The service that asks for them, if they do not ask themselves: records and the log say so, and it does not decide what it requested in its own name either. */
   readonly actor?: string | null
   /** When this identity ends: a subscription that lives longer is ended with a reason. */
   readonly expiresAt?: Date
