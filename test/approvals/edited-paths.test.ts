@@ -25,6 +25,7 @@ test.each<[string, JsonObject, JsonObject, string[], string[]]>([
   ['a name that every object has', {}, { toString: 1 }, ['toString'], []],
   ['a hidden one', { ssn: '1' }, { ssn: '2' }, ['ssn'], ['ssn']],
   ['within a hidden one, by the path that hides it', { by: { x: 1 } }, { by: { y: 2 } }, ['by'], ['by']],
+  ['within one that two paths hide, the outer', { by: { x: 1 } }, { by: { x: 2 } }, ['by'], ['by.x', 'by']],
   ['members of which each is hidden, once', { by: { x: 1 } }, { by: { y: 2, z: 3 } }, ['by.*'], ['by.*']],
   ['in a list whose elements hide one', { c: [{ n: 1, x: 1 }] }, { c: [{ n: 2, x: 2 }] }, ['c.n', 'c.0.x'], ['c.n']],
   ['nothing where what is hidden stayed', { ssn: { a: 1 }, to: 'x' }, { ssn: { a: 1 }, to: 'y' }, ['to'], ['ssn']],
