@@ -155,14 +155,18 @@ export function hiddenValue(original: JsonText, shown: JsonText, path: readonly 
   return isHidden ? value : undefined
 }
 
-const memberOf = (value: JsonValue | undefined, name: string): JsonValue | undefined =>
+export const memberOf = (value: JsonValue | undefined, name: string): JsonValue | undefined =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, name)
     ? (value as { [name: string]: JsonValue })[name]
     : undefined
 
 /** Whether a place is a sensitive one, or within one. */
 export const isWithin = (place: readonly string[], paths: readonly SensitivePath[]): boolean =>
-  paths.some((path) => leadsInto(path, place))
+  sensitivePathOf(place, paths) !== undefined
+
+/** The path that makes a place a sensitive one, or one within. */
+export const sensitivePathOf = (place: readonly string[], paths: readonly SensitivePath[]): SensitivePath | undefined =>
+  paths.find((path) => leadsInto(path, place))
 
 function leadsInto(path: SensitivePath, place: readonly string[]): boolean {
   const [step, ...rest] = path

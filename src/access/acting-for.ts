@@ -27,7 +27,7 @@ export function actingFor(identity: Identity, given: unknown): SignIn {
 /** @param message At most 123 bytes, for the reason that a WebSocket is closed with. */
 export const unclear = (message: string): SignIn => ({ refused: 'ACTING_FOR', message })
 
-/** Records name the person. Through which service they did it, the log says. */
+/** Beside the records, which have it too. */
 export function logActor(
   { log }: { readonly log: Logger },
   { id, actor }: Principal,

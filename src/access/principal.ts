@@ -15,13 +15,17 @@ export type Principal = {
   readonly actor?: PrincipalId
 }
 
+/** Who did something, and through which service, as it is recorded. */
+export type DoneBy = { readonly by: PrincipalId; readonly actor?: PrincipalId }
+export const doneBy = ({ id, actor }: Principal): DoneBy => (actor === undefined ? { by: id } : { by: id, actor })
+
 /** What an `authenticate` function gives: the id may come without its `prn_` prefix; tenant is 'default' when left out. */
 export type PrincipalInput = {
   readonly id: string
   readonly name?: string | null
   readonly tenant?: string
   readonly roles: readonly Role[]
-  /** The service that asks for them, if they do not ask themselves: the log says so, and it does not decide what it requested in its own name either. */
+  /** The service that asks for them, if they do not ask themselves: records and the log say so, and it does not decide what it requested in its own name either. */
   readonly actor?: string | null
   /** When this identity ends: a subscription that lives longer is ended with a reason. */
   readonly expiresAt?: Date

@@ -1,7 +1,14 @@
 import type { ApprovalId, CallId } from '../ids.ts'
 import { type JsonObject, type JsonText, toJsonText } from '../json.ts'
 import type { SensitivePath } from '../sensitive.ts'
-import type { ApprovalRecord, ApprovalType, PauseKind, Resolution, RunRecord } from '../store/records.ts'
+import {
+  type ApprovalRecord,
+  type ApprovalType,
+  changeOf,
+  type PauseKind,
+  type Resolution,
+  type RunRecord,
+} from '../store/records.ts'
 
 /** What a record takes from the call it is about. */
 export type ProposedFor = {
@@ -52,9 +59,9 @@ export function pendingApproval(
 
 /** What the requester answered, written down with the answer: never pending, and heard already. */
 export function auditRecord(run: RunRecord, call: ProposedFor, resolution: Resolution): ApprovalRecord {
-  const { status, at, by, note } = resolution
+  const { status, at } = resolution
   const proposed = pendingApproval(run, call)
-  const change = { revision: 2, at, by, action: status, note }
+  const change = { revision: 2, ...changeOf(resolution) }
   return {
     ...proposed,
     status,

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { logActor } from '../access/acting-for.ts'
 import { rememberName } from '../access/names.ts'
-import type { Principal } from '../access/principal.ts'
+import { doneBy, type Principal } from '../access/principal.ts'
 import { maySeeApproval, reasonsNotToResolve } from '../access/rules.ts'
 import type { Engine } from '../engine.ts'
 import { isApprovalId } from '../ids.ts'
@@ -49,7 +49,7 @@ export async function resolveApproval(
     ...words,
     status: verdict,
     cause: 'DECISION',
-    by: principal.id,
+    ...doneBy(principal),
     at,
     decisionId,
     note: input.note?.toWellFormed() ?? null,

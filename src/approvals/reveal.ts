@@ -1,5 +1,5 @@
 import { rememberName } from '../access/names.ts'
-import type { Principal } from '../access/principal.ts'
+import { doneBy, type Principal } from '../access/principal.ts'
 import { maySeeApproval, whyNotReveal } from '../access/rules.ts'
 import type { Engine } from '../engine.ts'
 import { isApprovalId } from '../ids.ts'
@@ -33,7 +33,7 @@ export async function revealArgument(
     return forbidden(`It has been looked at ${mostChanges} times. What is hidden in it stays hidden.`)
 
   const note = `${path.join('.')}${proposed ? ' (as proposed)' : ''}`.slice(0, longestNote)
-  const change = { at: store.now(), by: principal.id, action: 'REVEALED' as const, note: note.toWellFormed() }
+  const change = { at: store.now(), ...doneBy(principal), action: 'REVEALED' as const, note: note.toWellFormed() }
   const [noted] = await Promise.all([
     store.approvals.note(approval.id, approval.tenant, { fingerprint: approval.fingerprint }, change),
     rememberName(engine, principal),

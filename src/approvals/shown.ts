@@ -21,18 +21,21 @@ export function shownApproval(agents: Agents, approval: ApprovalRecord): Approva
     ...approval,
     sensitive,
     arguments: hiding.arguments(approval.arguments),
-    resolution: resolution && shownResolution(resolution, hiding),
+    resolution: resolution && shownDecision(resolution, hiding),
     history: approval.history.map((change) => ({ ...change, note: change.note && hiding.message(change.note) })),
   }
 }
 
-const shownResolution = (resolution: Resolution, hiding: Hiding): Resolution => ({
-  ...resolution,
-  note: resolution.note && hiding.message(resolution.note),
-  message: resolution.message && hiding.message(resolution.message),
-  arguments: resolution.arguments && hiding.arguments(resolution.arguments),
-  values: resolution.values && hiding.arguments(resolution.values),
-  outcome: shownOutcome(resolution.outcome, hiding),
+type Said = Pick<Resolution, 'note' | 'message' | 'arguments' | 'values' | 'outcome'>
+
+/** What was decided, wherever it is recorded. */
+export const shownDecision = <Decision extends Said>(decision: Decision, hiding: Hiding): Decision => ({
+  ...decision,
+  note: decision.note && hiding.message(decision.note),
+  message: decision.message && hiding.message(decision.message),
+  arguments: decision.arguments && hiding.arguments(decision.arguments),
+  values: decision.values && hiding.arguments(decision.values),
+  outcome: shownOutcome(decision.outcome, hiding),
 })
 
 export function shownOutcome(outcome: Resolution['outcome'], hiding: Hiding): Resolution['outcome'] {

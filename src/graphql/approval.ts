@@ -1,71 +1,22 @@
 import { reasonsNotToResolve } from '../access/rules.ts'
+import { editedPaths } from '../approvals/edited-paths.ts'
 import { getApproval } from '../approvals/read.ts'
+import { reconciledAs } from '../approvals/resolution.ts'
 import { shownApproval } from '../approvals/shown.ts'
 import { pageOf } from '../connection.ts'
-import { readJsonObject } from '../json.ts'
-import { jsonOrNull, type ToolCall as ToolCallShape, toolCalls } from '../runs/view.ts'
-import type { ApprovalRecord, Resolution as ResolutionShape } from '../store/records.ts'
+import { type ToolCall as ToolCallShape, toolCalls } from '../runs/view.ts'
+import type { ApprovalRecord } from '../store/records.ts'
 import { builder } from './builder.ts'
 import type { GraphQLContext } from './context.ts'
 import { isPublic } from './default-deny.ts'
-import {
-  ApprovalAction,
-  ApprovalStatus,
-  ApprovalType,
-  CannotResolveReason,
-  PauseKind,
-  ResolutionCause,
-} from './enums.ts'
+import { ApprovalAction, ApprovalStatus, ApprovalType, CannotResolveReason, PauseKind } from './enums.ts'
 import { journalUnreadable } from './errors.ts'
 import { loadCost, loadersOf } from './loaders.ts'
-import { Principal } from './principal.ts'
+import { Principal, via } from './principal.ts'
 import { Approval, ApprovalChange, ApprovalChangeConnection, Run, ToolCall } from './refs.ts'
+import { Resolution } from './resolution.ts'
 import { shownObject } from './shown-json.ts'
 import { sensitivePaths } from './tool-call.ts'
-
-const Resolution = builder.objectRef<ResolutionShape>('Resolution').implement({
-  extensions: isPublic,
-  description: 'How an approval was resolved. Written once, and never changed.',
-  fields: (t) => ({
-    status: t.expose('status', { type: ApprovalStatus, description: 'How the approval stands since.' }),
-    cause: t.expose('cause', { type: ResolutionCause, description: 'What resolved it.' }),
-    resolvedBy: t.field({
-      type: Principal,
-      nullable: true,
-      description: 'Who decided, as authentication found them; null when a deadline or a cancel resolved it.',
-      resolve: ({ by }) => (by === null ? null : { id: by }),
-    }),
-    resolvedAt: t.expose('at', { type: 'DateTime', description: 'When.' }),
-    note: t.exposeString('note', {
-      nullable: true,
-      description: "The decider's note for people; the model is not told.",
-    }),
-    message: t.exposeString('message', { nullable: true, description: 'What the model was told about a rejection.' }),
-    arguments: t.field({
-      type: 'JSONObject',
-      nullable: true,
-      description: 'The arguments as the approver edited them; null when the call runs as proposed.',
-      resolve: (resolution) => (resolution.arguments === null ? null : readJsonObject(resolution.arguments)),
-    }),
-    values: t.field({
-      type: 'JSONObject',
-      nullable: true,
-      description: 'The values a person filled in, for USER_INPUT.',
-      resolve: ({ values }) => (values === null ? null : readJsonObject(values)),
-    }),
-    result: t.field({
-      type: 'JSON',
-      nullable: true,
-      description: 'What the call gave elsewhere, as the decider reported it.',
-      resolve: ({ outcome }) => (outcome && 'result' in outcome ? jsonOrNull(outcome.result) : null),
-    }),
-    error: t.string({
-      nullable: true,
-      description: 'What went wrong elsewhere, as the decider reported it.',
-      resolve: ({ outcome }) => (outcome && 'error' in outcome ? outcome.error : null),
-    }),
-  }),
-})
 
 ApprovalChange.implement({
   extensions: isPublic,
@@ -76,9 +27,11 @@ ApprovalChange.implement({
     by: t.field({
       type: Principal,
       nullable: true,
-      description: 'Who did it; null when a deadline did.',
+      description:
+        'Who did it: of PROPOSED, who requested the run. Null when a deadline or a cancel did; `RunCancelled` says who cancelled.',
       resolve: ({ by }) => (by === null ? null : { id: by }),
     }),
+    via: t.field(via),
     action: t.expose('action', { type: ApprovalAction, description: 'What was done.' }),
     note: t.exposeString('note', { nullable: true, description: 'The note that came with it.' }),
   }),
@@ -177,7 +130,16 @@ builder.node(Approval, {
       type: Resolution,
       nullable: true,
       description: 'How it was resolved; null while it is PENDING.',
-      resolve: (approval, _args, context) => shown(approval, context).resolution,
+      resolve(approval, _args, context) {
+        const { kind, resolution, sensitive } = shown(approval, context)
+        return (
+          resolution && {
+            ...resolution,
+            reconciled: reconciledAs(kind, resolution),
+            editedPaths: () => editedPaths(approval, sensitive),
+          }
+        )
+      },
     }),
     history: t.connection(
       {

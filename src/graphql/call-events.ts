@@ -1,10 +1,13 @@
 import type { Engine } from '../engine.ts'
 import { type CallId, runIdOfCall } from '../ids.ts'
-import type { CallDecision } from '../runs/journal.ts'
-import { requirements, type ToolCall as ToolCallShape, toolCall, toolCalls } from '../runs/view.ts'
+import type { Call } from '../runs/fold.ts'
+import type { CallDecision, EntryOf } from '../runs/journal.ts'
+import { callDecision, requirements, type ToolCall as ToolCallShape, toolCall } from '../runs/view.ts'
+import { Answer, type AnswerShape } from './answer.ts'
 import type { GraphQLContext } from './context.ts'
 import { isPublic } from './default-deny.ts'
 import { loadersOf } from './loaders.ts'
+import { Principal, via } from './principal.ts'
 import { Requirement, ToolCall } from './refs.ts'
 import { happened, interfaces, type Recorded, seq } from './run-event.ts'
 
@@ -63,10 +66,19 @@ happened('paused').implement({
 
 happened('answered').implement({
   extensions: isPublic,
-  description: 'The requester decided on calls, perhaps only on some of those that wait.',
+  description: 'Who requested the run, or an ADMIN, decided on calls, perhaps only on some of those that wait.',
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
+    by: t.field({
+      type: Principal,
+      // As of `RunCancelled`, so that one document may ask for both.
+      nullable: true,
+      description: 'Who decided, as authentication found them.',
+      resolve: ({ entry }) => ({ id: entry.by }),
+    }),
+    via: t.field({ ...via, resolve: ({ entry }) => via.resolve(entry) }),
+    answers: t.field({ type: [Answer], description: 'What was answered to each.', resolve: inContext(answersOf) }),
     toolCalls: t.field({
       type: [ToolCall],
       description: 'The calls that were decided.',
@@ -140,12 +152,23 @@ function decidedCalls(
   return event.entry.decisions.map(({ callId }) => callNow(event, agents, callId))
 }
 
+function answersOf(event: Recorded & { readonly entry: EntryOf<'answered'> }, agents: Agents): AnswerShape[] {
+  return event.entry.decisions.map((decision) => ({
+    toolCall: callNow(event, agents, decision.callId),
+    decision: callDecision(agents, event.run, recordedCall(event, decision.callId), decision),
+  }))
+}
+
 function callOfEntry(event: Recorded & { readonly entry: { readonly callId: CallId } }, agents: Agents): ToolCallShape {
   return callNow(event, agents, event.entry.callId)
 }
 
-function callNow({ run, state }: Recorded, agents: Agents, callId: CallId): ToolCallShape {
-  const call = toolCalls(agents, run, state).find(({ id }) => id === callId)
+function callNow(event: Recorded, agents: Agents, callId: CallId): ToolCallShape {
+  return toolCall(agents, event.run, event.state.status, recordedCall(event, callId))
+}
+
+function recordedCall({ run, state }: Recorded, callId: CallId): Call {
+  const call = state.turns.flatMap(({ calls }) => calls).find(({ proposed }) => proposed.callId === callId)
   if (!call) throw new Error(`The journal of ${run.id} does not have the call ${callId}`)
   return call
 }

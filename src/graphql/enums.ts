@@ -24,14 +24,14 @@ export const ApprovalType = builder.enumType('ApprovalType', {
   description: 'What an approval record is for.',
   values: {
     REQUIRED: { description: 'An approver must agree before the call runs, and nobody else can.' },
-    AUDIT: { description: 'The requester decided; the record says so. Never pending.' },
+    AUDIT: { description: 'Who requested the run, or an ADMIN, decided; the record says so. Never pending.' },
   },
 })
 
 export const Decider = builder.enumType('Decider', {
   description: 'Who decides what a run waits for.',
   values: {
-    REQUESTER: { description: 'Who requested the run, with `continueRun(answers)`.' },
+    REQUESTER: { description: 'Who requested the run, or an ADMIN, with `continueRun(answers)`.' },
     APPROVER: { description: 'An approver, with `resolveApproval`.' },
   },
 })
@@ -81,7 +81,10 @@ export const ApprovalStatus = builder.enumType('ApprovalStatus', {
   description: 'How an approval stands. Once it is not PENDING it never changes again.',
   values: {
     PENDING: { description: 'Waits for a decision.' },
-    APPROVED: { description: 'Approved: the call may run, once.' },
+    APPROVED: {
+      description:
+        'Approved: the call may run, once. Of kind RECONCILIATION: somebody said what became of the call, see `reconciled`.',
+    },
     REJECTED: { description: 'Rejected: the call never runs.' },
     EXPIRED: { description: 'Nobody decided before `expiresAt`: the call never runs.' },
     CANCELLED: { description: 'The run ended first: the call never runs.' },
@@ -113,6 +116,14 @@ export const ResolutionCause = builder.enumType('ResolutionCause', {
     DECISION: { description: 'A person.' },
     DEADLINE: { description: '`expiresAt` came.' },
     CANCELLATION: { description: 'The run ended.' },
+  },
+})
+
+export const Reconciled = builder.enumType('Reconciled', {
+  description: 'What was said of an interrupted call.',
+  values: {
+    HAPPENED: { description: 'It happened, with `result` or `error`: it was not made again.' },
+    RUN_AGAIN: { description: 'It was to be made again, perhaps for the second time.' },
   },
 })
 

@@ -28,6 +28,15 @@ export const Principal = builder.node(builder.objectRef<{ readonly id: Principal
   }),
 })
 
+/** Through whom somebody did something, beside the field that says who. */
+export const via = {
+  type: Principal,
+  nullable: true,
+  description:
+    'The service that did it for them, as authentication found it; null when they did it themselves, or nobody did.',
+  resolve: ({ actor }: { readonly actor?: PrincipalId | undefined }) => (actor == null ? null : { id: actor }),
+} as const
+
 const Viewer = builder.objectRef<PrincipalShape>('Viewer').implement({
   extensions: isPublic,
   description: 'Who asks, as authentication found it.',

@@ -5,6 +5,7 @@ import { builder } from './builder.ts'
 import { isPublic } from './default-deny.ts'
 import { eachEvent } from './each-event.ts'
 import { loadersOf } from './loaders.ts'
+import { Principal, via } from './principal.ts'
 import { Run } from './refs.ts'
 import { RunFailure } from './run.ts'
 import { happened, interfaces, RunEvent, seq } from './run-event.ts'
@@ -47,10 +48,11 @@ builder.objectRef<Extract<RunWatchEvent, { kind: 'text' }>>('TextDelta').impleme
 
 happened('started').implement({
   extensions: isPublic,
-  description: 'The run began.',
+  description: 'The run began, requested by `run.requestedBy`.',
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
+    via: t.field({ ...via, resolve: ({ entry }) => via.resolve(entry) }),
     message: t.string({ description: 'What the agent was asked.', resolve: ({ entry }) => entry.message }),
   }),
 })
@@ -106,10 +108,17 @@ happened('failed').implement({
 
 happened('cancelled').implement({
   extensions: isPublic,
-  description: 'The run is over: somebody cancelled it.',
+  description: 'The run is over: it was cancelled.',
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
+    by: t.field({
+      type: Principal,
+      nullable: true,
+      description: 'Who cancelled it; null when nobody did: a deadline passed, or the run that asked for it is over.',
+      resolve: ({ entry: { by } }) => (by === null ? null : { id: by }),
+    }),
+    via: t.field({ ...via, resolve: ({ entry }) => via.resolve(entry) }),
     reason: t.string({
       nullable: true,
       description: 'What they said; null when nothing.',

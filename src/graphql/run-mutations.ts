@@ -76,7 +76,7 @@ const StartRunInput = builder.inputType('StartRunInput', {
 })
 
 const AnswerInput = builder.inputType('AnswerInput', {
-  description: 'An answer to a call that the requester decides: a plain pause, or one of type AUDIT.',
+  description: 'An answer to a call that the requester or an ADMIN decides: a plain pause, or one of type AUDIT.',
   fields: (t) => ({
     callId: t.id({ required: true, description: 'The call; see `requirements`.' }),
     decision: t.field({ type: DecisionInput, required: true, description: 'What is decided.' }),
@@ -90,7 +90,7 @@ const ContinueRunInput = builder.inputType('ContinueRunInput', {
     runId: t.id({ required: true, description: 'The run.' }),
     answers: t.field({
       type: [AnswerInput],
-      description: 'Answers to some or all of what the requester decides; all of them are applied or none.',
+      description: 'Answers to some or all of what the requester or an ADMIN decides; all of them are applied or none.',
     }),
     waitMs: t.int({ required: true, defaultValue: 0, description: waitMs }),
   }),
@@ -147,7 +147,7 @@ builder.mutationFields((t) => ({
     authScopes: { signedIn: true },
     type: ContinueRunResultUnion,
     description:
-      'Continues a paused run, with the answers of its requester where the requester decides. What an approver must decide is never taken from here. Also continues a run that failed with MODEL_ERROR or STORE_ERROR.',
+      'Continues a paused run, with answers where the requester or an ADMIN decides. What an approver must decide is never taken from here. Also continues a run that failed with MODEL_ERROR or STORE_ERROR.',
     args: {
       input: t.arg({ type: ContinueRunInput, required: true, description: 'Which run, and with which answers.' }),
     },

@@ -1,5 +1,5 @@
 import { logActor } from '../access/acting-for.ts'
-import type { Principal } from '../access/principal.ts'
+import { doneBy, type Principal } from '../access/principal.ts'
 import { maySeeRun, maySteerRun } from '../access/rules.ts'
 import type { Engine } from '../engine.ts'
 import { isRunId } from '../ids.ts'
@@ -28,7 +28,7 @@ export async function cancelRun(engine: Engine, principal: Principal, input: Can
     return invalidInput({ path: ['reason'], message: `At most ${longestReason} characters.` })
   if (run.status === 'CANCELLED') return { __typename: 'CancelRunSuccess', run }
   if (isOver(run.status)) return { __typename: 'RunStateError', message: `The run is ${run.status} already.`, run }
-  const asked = await store.runs.signal(run.id, { by: principal.id, at: store.now(), reason })
+  const asked = await store.runs.signal(run.id, { ...doneBy(principal), at: store.now(), reason })
   if (!asked) return notFound('run')
   logActor(engine, principal, { operation: 'cancelRun', runId: run.id })
   void worker.wake(run.id)

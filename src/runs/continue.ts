@@ -1,10 +1,10 @@
 import { logActor } from '../access/acting-for.ts'
-import type { Principal } from '../access/principal.ts'
+import { type DoneBy, doneBy, type Principal } from '../access/principal.ts'
 import { maySeeRun, maySteerRun } from '../access/rules.ts'
 import { auditRecord } from '../approvals/approval.ts'
 import { resolutionWith } from '../approvals/resolution.ts'
 import type { Engine } from '../engine.ts'
-import { type ApprovalId, isRunId, type PrincipalId, type RunId, runIdOfCall } from '../ids.ts'
+import { type ApprovalId, isRunId, type RunId, runIdOfCall } from '../ids.ts'
 import type { AnswerInput, ContinueRunInput } from '../inputs.ts'
 import { waitForRun } from '../live/wait-for-run.ts'
 import { type ContinueRunResult, forbidden, invalidInput, notFound } from '../results.ts'
@@ -49,7 +49,7 @@ export async function continueRun(
     for (const { run: one } of tree.toReversed()) {
       const lease = leases.get(one.id)
       if (!lease) continue
-      draftContinuation(engine, lease, approvals, plan, principal.id)
+      draftContinuation(engine, lease, approvals, plan, doneBy(principal))
       await lease.flush()
       written += 1
     }
@@ -117,7 +117,7 @@ function draftContinuation(
   lease: RunLease,
   approvals: ReadonlyMap<ApprovalId, ApprovalRecord>,
   { answered, resume }: Plan,
-  by: PrincipalId,
+  doer: DoneBy,
 ): void {
   const { id } = lease.run
   const heard = heardFrom(presentCalls(lease.state), approvals)
@@ -126,7 +126,7 @@ function draftContinuation(
   const own = answered.filter(({ callId }) => runIdOfCall(callId) === id)
   if (own.length > 0) {
     const decisions = own.map(({ fingerprint: _, ...decision }) => decision)
-    lease.draft({ type: 'answered', by, decisions }, { propose: auditsOf(engine, lease, own) })
+    lease.draft({ type: 'answered', ...doer, decisions }, { propose: auditsOf(engine, lease, own, doer) })
   }
   if (resume.includes(id)) lease.draft({ type: 'resumed' })
 }
@@ -141,13 +141,14 @@ function auditsOf(
   { store, agents }: Engine,
   { run, state }: RunLease,
   answered: readonly AnsweredCall[],
+  doer: DoneBy,
 ): ApprovalRecord[] {
   const tools = agents.get(run.agentName)?.tools
   return presentCalls(state).flatMap(({ proposed, proposedAt }) => {
     const answer = answered.find(({ callId }) => callId === proposed.callId)
     if (!answer || proposed.gate?.approval !== 'AUDIT') return []
     const { verdict, callId: _, revision: __, ...words } = answer
-    const resolution = resolutionWith({ ...words, status: verdict, cause: 'DECISION', at: store.now() })
+    const resolution = resolutionWith({ ...words, ...doer, status: verdict, cause: 'DECISION', at: store.now() })
     return [auditRecord(run, recordFor(proposed, tools?.get(proposed.toolName), proposedAt), resolution)]
   })
 }

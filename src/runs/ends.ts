@@ -1,6 +1,6 @@
 import { resolutionWith } from '../approvals/resolution.ts'
 import type { PrincipalId } from '../ids.ts'
-import type { CancelRequest, FailureCode, Resolution } from '../store/records.ts'
+import { type CancelRequest, doerOf, type FailureCode, type Resolution } from '../store/records.ts'
 import { type Call, openChildren } from './fold.ts'
 import type { CallDecision, EntryBody } from './journal.ts'
 import type { RunLease } from './lease.ts'
@@ -14,7 +14,7 @@ export function endRun(lease: RunLease, now: number, ending: Ending): void {
   const children = openChildren(lease.state)
   lease.draft(ending)
   if (ending.type !== 'completed') settleApprovals(lease, now)
-  const cancel = { by: lease.run.requestedBy, at: now, reason: nobodyAsks }
+  const cancel = { by: null, at: now, reason: nobodyAsks }
   if (children.length > 0) lease.bring({ signal: children.map((id) => ({ id, cancel })) })
 }
 
@@ -23,7 +23,11 @@ export const settleApprovals = (lease: RunLease, now: number): void => lease.bri
 
 export const failed = (code: FailureCode, message: string): Ending => ({ type: 'failed', code, message })
 
-export const cancelled = ({ by, reason }: CancelRequest): Ending => ({ type: 'cancelled', by, reason })
+export const cancelled = ({ reason, ...doer }: CancelRequest): Ending => ({
+  type: 'cancelled',
+  ...doerOf(doer),
+  reason,
+})
 
 /** A call that is on record as started, and was not entered. */
 export const cancelledCall = ({ proposed }: Call, by: PrincipalId | null): CallDecision => ({

@@ -11,6 +11,8 @@ const runId = id<RunId>()
 const callIdSchema = id<CallId>()
 const approvalIdSchema = id<ApprovalId>()
 const principal = id<PrincipalId>()
+/** The service that did it for them; missing when they did it themselves. */
+const actor = principal.optional()
 const jsonText = id<JsonText>()
 
 /** What somebody must say before the call may run, as the tool's definition and `when` had it at proposal. */
@@ -73,6 +75,7 @@ const bodies = [
     tenant: z.string(),
     agentName: z.string(),
     requestedBy: principal,
+    actor,
     message: z.string(),
     history: z.array(z.object({ runId, seq: z.number() })),
     /** How many messages of these runs the model is sent, at most. */
@@ -87,7 +90,7 @@ const bodies = [
   }),
   z.object({ type: z.literal('proposed'), calls: z.array(proposedCall) }),
   z.object({ type: z.literal('paused') }),
-  z.object({ type: z.literal('answered'), by: principal, decisions: z.array(decision) }),
+  z.object({ type: z.literal('answered'), by: principal, actor, decisions: z.array(decision) }),
   z.object({ type: z.literal('decided'), decisions: z.array(decision) }),
   z.object({ type: z.literal('resumed') }),
   z.object({ type: z.literal('call-started'), callId: callIdSchema }),
@@ -109,7 +112,7 @@ const bodies = [
   z.object({ type: z.literal('child-started'), callId: callIdSchema, childId: runId }),
   z.object({ type: z.literal('completed'), output: z.string() }),
   z.object({ type: z.literal('failed'), code: z.enum(failureCodes), message: z.string() }),
-  z.object({ type: z.literal('cancelled'), by: principal.nullable(), reason: z.string().nullable() }),
+  z.object({ type: z.literal('cancelled'), by: principal.nullable(), actor, reason: z.string().nullable() }),
 ] as const
 
 const place = z.object({

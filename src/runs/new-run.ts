@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Agent } from '../agents/agent.ts'
-import { type CallId, childRunId } from '../ids.ts'
+import { type CallId, childRunId, type PrincipalId } from '../ids.ts'
 import type { EntryRecord, HistoryRef, RunRecord } from '../store/records.ts'
 import type { NewLease, NewRun } from '../store/store.ts'
 import { emptyState, fold, type RunState } from './fold.ts'
@@ -28,6 +28,8 @@ type Beginning = {
   /** The session's earlier runs, and how many messages of them the model is sent at most. */
   readonly history: readonly HistoryRef[]
   readonly historyMessages: number
+  /** The service that asks for whoever it is that asks. */
+  readonly actor?: PrincipalId | undefined
 }
 type Begun = NewRun & { readonly started: EntryRecord; readonly state: RunState }
 
@@ -35,7 +37,7 @@ type Begun = NewRun & { readonly started: EntryRecord; readonly state: RunState 
 export const newSessionId = (): string => `ses_${randomUUID().replaceAll('-', '')}`
 
 /** A run as it begins, with its first entry: held by `lease`, or due when there is none. */
-export function newRun(asked: Asked, { now, lease, history, historyMessages }: Beginning): Begun {
+export function newRun(asked: Asked, { now, lease, history, historyMessages, actor }: Beginning): Begun {
   const run: RunRecord = {
     v: 1,
     ...asked,
@@ -59,6 +61,7 @@ export function newRun(asked: Asked, { now, lease, history, historyMessages }: B
     tenant,
     agentName,
     requestedBy,
+    ...(actor !== undefined && { actor }),
     message,
     history: [...history],
     historyMessages,

@@ -116,7 +116,7 @@ export function recoveryOf(
 
 /** Whoever asked is over, and could not say so: nothing is done for nobody. */
 const orphaned = ({ outer, now }: Surroundings): CancelRequest | null =>
-  outer && isOver(outer.status) ? { by: outer.requestedBy, at: now, reason: nobodyAsks } : null
+  outer && isOver(outer.status) ? { by: null, at: now, reason: nobodyAsks } : null
 export const nobodyAsks = 'The run that asked for it is over.'
 
 /** Nobody decided in time on a call whose tool wants no more of the run then. */

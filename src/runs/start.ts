@@ -55,6 +55,7 @@ export async function startRun(engine: Engine, principal: Principal, input: Star
     lease: reservation?.lease ?? null,
     history,
     historyMessages: agent.maxHistoryMessages,
+    actor: principal.actor,
   })
   try {
     const [created] = await Promise.all([store.runs.create(run, started), rememberName(engine, principal)])

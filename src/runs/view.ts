@@ -1,6 +1,6 @@
 import type { Agent } from '../agents/agent.ts'
 import { noAnswer } from '../approvals/approval.ts'
-import { sensitiveOf, shownOutcome } from '../approvals/shown.ts'
+import { sensitiveOf, shownDecision, shownOutcome } from '../approvals/shown.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
 import type { JsonText } from '../json.ts'
 import { type JsonObject, type JsonValue, readJson, readJsonObject } from '../json.ts'
@@ -17,6 +17,7 @@ import {
   presentCalls,
   type RunState,
 } from './fold.ts'
+import type { CallDecision } from './journal.ts'
 import type { PausedRun } from './paused-tree.ts'
 
 export const toolCallStatuses = [
@@ -86,6 +87,13 @@ export function toolCall(agents: Agents, { id: runId, agentName }: OfRun, run: R
     startedAt: call.startedAt,
     finishedAt: call.finishedAt,
   }
+}
+
+/** What was decided on a call, as people see it. */
+export function callDecision(agents: Agents, { agentName }: OfRun, { proposed }: Call, decision: CallDecision) {
+  const { toolName, sensitive } = proposed
+  const hidden = sensitiveOf(agents, { agentName, toolName, sensitive })
+  return shownDecision(decision, hidingOf(hidden, proposed.arguments, decision.arguments, decision.values))
 }
 
 /** What is wrong with them may quote them. */

@@ -36,8 +36,11 @@ export type RunHead = {
   readonly gated: boolean
 }
 
-/** `by` is null where no person asked for it: a deadline passed. */
-export type CancelRequest = { readonly by: PrincipalId | null; readonly at: number; readonly reason: string | null }
+/** `by` is null where no person did it. `actor` is the service that did it for them; missing when they did it themselves. */
+type Doer = { readonly by: PrincipalId | null; readonly actor?: PrincipalId }
+
+/** `by` is null where no person asked for it: a deadline passed, or the run that asked is over. */
+export type CancelRequest = Doer & { readonly at: number; readonly reason: string | null }
 
 export type RunRecord = RunHead & {
   readonly v: 1
@@ -94,10 +97,9 @@ export type ExpiryAction = (typeof expiryActions)[number]
 export type ResolutionCause = 'DECISION' | 'DEADLINE' | 'CANCELLATION'
 export type ApprovalAction = 'PROPOSED' | 'REMINDED' | 'REVEALED' | ResolvedStatus
 
-export type Resolution = {
+export type Resolution = Doer & {
   readonly status: ResolvedStatus
   readonly cause: ResolutionCause
-  readonly by: PrincipalId | null
   readonly at: number
   /** Names this one attempt to decide: whoever reads it back knows its own win. */
   readonly decisionId: string
@@ -113,13 +115,18 @@ export type Resolution = {
   readonly outcome: { readonly result: JsonText } | { readonly error: string } | null
 }
 
-export type ApprovalChange = {
+export type ApprovalChange = Doer & {
   readonly revision: number
   readonly at: number
-  readonly by: PrincipalId | null
   readonly action: ApprovalAction
   readonly note: string | null
 }
+
+/** What a resolution adds to the history. */
+export const changeOf = ({ at, status, note, ...doer }: Resolution) => ({ at, ...doerOf(doer), action: status, note })
+
+/** Without a member for what is not there. */
+export const doerOf = ({ by, actor }: Doer): Doer => (actor == null ? { by } : { by, actor })
 
 export type ApprovalRecord = {
   readonly v: 1

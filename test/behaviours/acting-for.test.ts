@@ -4,11 +4,21 @@ import type { Role } from '../../src/access/principal.ts'
 import { asTool } from '../../src/agents/as-tool.ts'
 import { tool } from '../../src/agents/tool.ts'
 import { keysOf } from '../support/api-keys.ts'
-import { type Client, connect } from '../support/client.ts'
+import { type AnyData, type Client, connect } from '../support/client.ts'
 import { logLines } from '../support/log-lines.ts'
 import type { TestServer } from '../support/test-server.ts'
 import { agentOf, ledger } from './support/agents.ts'
-import { approvalsOf, continueRun, decide, listApprovals, readRun, resolve, start } from './support/api.ts'
+import {
+  approvalsOf,
+  cancel,
+  continueRun,
+  decide,
+  listApprovals,
+  readApproval,
+  readRun,
+  resolve,
+  start,
+} from './support/api.ts'
 import * as documents from './support/documents.ts'
 import { forEachStore } from './support/stores.ts'
 
@@ -22,12 +32,16 @@ function staff() {
     approval: 'audit',
     execute: kept.enter,
   })
+  const hidden = { inputSchema: z.object({ id: z.string() }), sensitive: ['id'], approval: 'required' as const }
   const call = (name: string, input: object) => [[{ call: name, input }]]
   const { agent } = agentOf({ erase }, call('erase', { id: 'a' }))
   const { agent: within } = agentOf({ erase }, call('erase', { id: 'within' }), { name: 'within' })
   const { agent: outer } = agentOf({ within: asTool(within) }, call('within', { message: 'Go.' }), { name: 'outer' })
+  const { agent: secret } = agentOf({ erase: tool({ ...hidden, execute: kept.enter }) }, call('erase', { id: 'a' }), {
+    name: 'secret',
+  })
   const { agent: audited } = agentOf({ ask }, call('ask', { id: 'b' }), { name: 'audited' })
-  return { kept, agents: [agent, outer, audited] }
+  return { kept, agents: [agent, outer, secret, audited] }
 }
 
 /** The keys of Ada and Bob, of a service that acts for people, and of the same service in its own name. */
@@ -47,6 +61,13 @@ async function keysFor({ database }: TestServer) {
 async function ended(api: Client, runId: string, as: string) {
   for await (const _ of api.subscribe(documents.runEvents, { runId, after: 0 }, as));
   return readRun(api, runId, as)
+}
+
+async function eventsFor(api: Client, runId: string, as: string): Promise<AnyData[]> {
+  const events: AnyData[] = []
+  for await (const { data } of api.subscribe(documents.runEvents, { runId, after: 0 }, as))
+    if (data) events.push(data.runEvents)
+  return events
 }
 
 const rightsOf = async (api: Client, id: string, as: string) => (await api.data(documents.rights, { id }, as)).approval
@@ -140,6 +161,55 @@ forEachStore(({ serve }) => {
     await decide(bob, approval.id, { as: keys.service })
     expect(await ended(api, run.id, keys.admin)).toMatchObject({ status: 'COMPLETED' })
     expect(kept.inputs()).toEqual([{ id: 'within' }])
+  })
+
+  test('records say through which service: who asked, looked, decided, answered and cancelled', async () => {
+    await using all = await opened()
+    const { api, ada, bob, keys } = all
+    const [desk, service] = [{ id: 'prn_desk' }, keys.service]
+    const run = await start(ada, { as: service, agentName: 'secret' })
+    const [{ id }] = approvalsOf(run)
+    const reveal = 'mutation ($input: RevealArgumentInput!) { revealArgument(input: $input) { __typename } }'
+    for (const [client, as] of [
+      [bob, service],
+      [api, keys.admin],
+    ] as const)
+      await client.data(reveal, { input: { approvalId: id, path: ['id'] } }, as)
+    await decide(bob, id, { as: service })
+    const decided = await readApproval(api, id, keys.admin)
+    expect(decided.resolution).toMatchObject({ resolvedBy: { id: 'prn_bob' }, via: desk })
+    expect(decided.history.edges.map(({ node }: AnyData) => [node.action, node.by.id, node.via])).toEqual([
+      ['PROPOSED', 'prn_ada', null],
+      ['REVEALED', 'prn_bob', desk],
+      ['REVEALED', 'prn_eve', null],
+      ['APPROVED', 'prn_bob', desk],
+    ])
+
+    const asked = await start(ada, { as: service, agentName: 'audited' })
+    const answers = [{ callId: asked.requirements[0].callId, decision: { approve: {} } }]
+    await continueRun(ada, asked.id, { answers }, service)
+    const [audit] = await listApprovals(api, { type: ['AUDIT'] }, keys.admin)
+    expect([audit.resolution.via, audit.history.edges.at(-1).node.via]).toEqual([desk, desk])
+    const ending = await start(ada, { as: service })
+    await cancel(ada, ending.id, {}, service)
+    const told = [...(await eventsFor(api, asked.id, keys.admin)), ...(await eventsFor(api, ending.id, keys.admin))]
+    expect(told.filter((event) => 'via' in event)).toMatchObject([
+      { __typename: 'RunStarted', via: desk },
+      { __typename: 'RunAnswered', via: desk, by: { id: 'prn_ada' } },
+      { __typename: 'RunStarted', via: desk },
+      { __typename: 'RunCancelled', via: desk, by: { id: 'prn_ada' } },
+    ])
+
+    // In their own name nothing of it.
+    const own = await start(api, { as: keys.ada })
+    await cancel(api, own.id, {}, keys.ada)
+    const events = await eventsFor(api, own.id, keys.admin)
+    expect(events.filter((event) => 'via' in event).map(({ via }) => via)).toEqual([null, null])
+    expect((await readApproval(api, approvalsOf(own)[0].id, keys.admin)).resolution).toMatchObject({
+      cause: 'CANCELLATION',
+      resolvedBy: null,
+      via: null,
+    })
   })
 
   test('an answer through a service is the requester’s, and the name that they gave themselves stays', async () => {

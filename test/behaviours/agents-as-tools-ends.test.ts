@@ -63,7 +63,7 @@ forEachStore(({ serve, editApproval, editEntry, rounds }) => {
         const innermost = await childOf(api, child.id)
         expect(innermost.status).toBe('CANCELLED')
         const last = (await eventsOf(api, innermost.id)).at(-1)
-        expect(last).toMatchObject({ __typename: 'RunCancelled', reason: 'Enough.' })
+        expect(last).toMatchObject({ __typename: 'RunCancelled', reason: 'Enough.', by: { id: 'prn_requester-1' } })
       }
       const events = typesOf(await eventsOf(api, run.id))
       expect(events.slice(-3)).toEqual(['ToolCallFinished', 'ToolCallFinished', 'RunCancelled'])
@@ -218,6 +218,8 @@ forEachStore(({ serve, editApproval, editEntry, rounds }) => {
       expect(await readApproval(api, within)).toMatchObject({ status: 'CANCELLED' })
       expect(await resolve(api, within)).toMatchObject({ __typename: 'ApprovalConflictError' })
       expect(kept.made).toEqual([])
+      // By nobody: it was not the requester who ended it.
+      expect((await eventsOf(api, child.id)).at(-1)).toMatchObject({ __typename: 'RunCancelled', by: null })
     })
 
     test('because its journal was changed, so that nobody knows what it asked for: what is within does not go on for nobody', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { agentOf, heard, ledger } from './support/agents.ts'
-import { approvalsOf, callsOf, continueRun, finished, person, readRun, start } from './support/api.ts'
+import { approvalsOf, callsOf, continueRun, eventsOf, finished, person, readRun, start } from './support/api.ts'
 import { forEachStore } from './support/stores.ts'
 
 const inputSchema = z.object({ to: z.string(), euros: z.number().int().max(100), note: z.string().default('Thanks.') })
@@ -45,6 +45,27 @@ forEachStore(({ serve }) => {
       expect([kept.inputs(), approvalsOf(over)]).toEqual([[filled], []])
       expect(heard(prompts[1]).map(({ tool }) => tool)).toEqual(['pay', 'ship'])
       expect(JSON.stringify(prompts[1]?.at(-1))).toContain('P-7')
+    })
+
+    test('C4 who answered stands in the run’s events, and what: the requester, or an ADMIN in their place', async () => {
+      const { agent } = scene()
+      await using api = await serve({ agents: [agent] })
+      const run = await start(api)
+      const [pay, ship] = callsOf(run)
+      const reject = { callId: pay.id, decision: { reject: { message: 'Not a cent.' } }, note: 'Too late.' }
+      await continueRun(api, run.id, { answers: [reject], waitMs: 0 })
+      const answers = [{ callId: ship.id, decision: approve({ outcome }) }]
+      await continueRun(api, run.id, { answers }, 'admin-1')
+      const answered = (await eventsOf(api, run.id)).filter(({ __typename }) => __typename === 'RunAnswered')
+      const nothing = { note: null, message: null, values: null, result: null, error: null }
+      const said = [
+        { ...nothing, toolCall: { id: pay.id }, status: 'REJECTED', note: 'Too late.', message: 'Not a cent.' },
+        { ...nothing, toolCall: { id: ship.id }, status: 'APPROVED', result: { parcel: 'P-7' } },
+      ]
+      expect(answered).toMatchObject([
+        { by: { id: 'prn_requester-1' }, via: null, answers: [said[0]] },
+        { by: { id: 'prn_admin-1' }, via: null, answers: [said[1]] },
+      ])
     })
 
     test('C4 a failure is the call’s error, and a rejection is none of the two', async () => {

@@ -146,7 +146,7 @@ forEachStore(({ serve, editApproval, rounds }) => {
         if (resumeMode === 'MANUAL') await decide(api, erase.id)
         await pass(api, pay.id)
         const end = (await eventsOf(api, run.id)).at(-1)
-        expect(end).toMatchObject({ __typename: 'RunCancelled', reason: expect.stringContaining(pay.id) })
+        expect(end).toMatchObject({ __typename: 'RunCancelled', reason: expect.stringContaining(pay.id), by: null })
         const over = await readRun(api, run.id)
         expect(over).toMatchObject({ status: 'CANCELLED', error: null, requirements: [] })
         const status = resumeMode === 'MANUAL' ? 'APPROVED' : 'CANCELLED'

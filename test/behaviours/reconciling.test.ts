@@ -104,6 +104,22 @@ forEachStore(({ serve }) => {
       expect(kept.made).toHaveLength(3)
     })
 
+    test('S1 the record says which of the two was decided', async () => {
+      const { kept, agents } = sender(['a', 'b', 'c'])
+      await using api = await serve({ agents, ...hasty })
+      const run = await cutOff(api, { kept, calls: 3 })
+      const [a, b, c] = approvalsOf(run)
+      await decide(api, a.id, happened(null))
+      await decide(api, b.id, runAgain)
+      await cancel(api, run.id)
+      const all = [a, b, c].map(async ({ id }) => (await readApproval(api, id)).resolution)
+      expect(await Promise.all(all)).toMatchObject([
+        { status: 'APPROVED', reconciled: 'HAPPENED', result: null, error: null },
+        { status: 'APPROVED', reconciled: 'RUN_AGAIN', result: null, error: null },
+        { status: 'CANCELLED', reconciled: null },
+      ])
+    })
+
     test('S1 R14 who requested the run has no say in it, unless that is allowed', async () => {
       const { kept, agents } = sender(['a'])
       await using api = await serve({ agents, ...hasty })

@@ -90,7 +90,11 @@ forEachStore((store) => {
       expect(refused.issues[0].path.slice(2).join('.')).toMatch(new RegExp(`^${path}`))
     }
     const note = `${card.number} is mine`
-    await decide(client, asked.id, { ...edited({ ssn: 'canary new', to: 'Ada' }), note })
+    const decided = await decide(client, asked.id, { ...edited({ ssn: 'canary new', to: 'Ada' }), note })
+    // That a hidden value was edited is seen, without the value.
+    expect(decided.resolution).toMatchObject({ arguments: { ssn: hidden }, editedPaths: [['ssn'], ['to']] })
+    expect(decided.resolution.fingerprint).toMatch(/^[0-9a-f]{64}$/)
+    expect(decided.resolution.fingerprint).not.toBe(decided.fingerprint)
     expect((await resolve(client, asked.id)).__typename).toBe('ApprovalConflictError')
     await finished(client, gated.id)
     expect(given).toEqual([{ ...payment, ssn: 'canary new', to: 'Ada' }])
@@ -116,6 +120,12 @@ forEachStore((store) => {
     })
     const [audit] = await listApprovals(client, { type: ['AUDIT'] })
     expect(audit).toMatchObject({ arguments: shown, resolution: { result: { told: hidden, [hidden]: [hidden] } } })
+
+    const events = await eventsOf(client, elsewhere.id)
+    expect(events.find(({ __typename }) => __typename === 'RunAnswered')).toMatchObject({
+      by: { id: 'prn_requester-1' },
+      answers: [{ status: 'APPROVED', values: null, result: { told: hidden, [hidden]: [hidden] } }],
+    })
 
     // What people fill in.
     for (const message of ['fill', 'fill for approver']) {

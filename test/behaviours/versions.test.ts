@@ -96,6 +96,12 @@ forEachStore(({ name, database, open }) => {
         expect(await end(scene)).toMatchObject({ status: 'COMPLETED', error: null })
       expect(await run('rejected')).toMatchObject({ status: 'COMPLETED' })
       expect(callsOf(await run('rejected'))).toMatchObject([{ status: 'REJECTED' }])
+      const [rejected] = approvalsOf(await run('rejected'))
+      expect([rejected, ...rejected.history.edges.map(({ node }: AnyData) => node)]).toMatchObject([
+        { resolution: { via: null } },
+        { via: null },
+        { via: null },
+      ])
       expect(await run('cancelled')).toMatchObject({ status: 'CANCELLED' })
       const made = kept.inputs().map((input) => JSON.stringify(input))
       const once = ['required', 'one', 'two', 'nested', 'audit', 'plain', 'manual', 'unheard', 'doubted']

@@ -21,6 +21,7 @@ export function approvalContract(makeStore: MakeStore): void {
     const approval = await proposed(store)
     const resolution = aResolution({
       status: 'REJECTED',
+      actor: bob,
       message: 'not this one',
       arguments: toJsonText({ userId: '43' }),
       fingerprint: 'f2',
@@ -28,7 +29,7 @@ export function approvalContract(makeStore: MakeStore): void {
       outcome: { result: toJsonText(null) },
     })
     const decided = await store.approvals.decide(approval.id, 'acme', {}, resolution)
-    const change = { revision: 2, at: 3_000, by: admin, action: 'REJECTED' as const, note: 'looks right' }
+    const change = { revision: 2, at: 3_000, by: admin, actor: bob, action: 'REJECTED' as const, note: 'looks right' }
     expect(decided).toEqual({
       won: true,
       approval: {
@@ -81,7 +82,7 @@ export function approvalContract(makeStore: MakeStore): void {
       if (status === 'APPROVED')
         approval = (await store.approvals.decide(approval.id, 'acme', {}, aResolution())).approval ?? approval
       const { id, revision } = approval
-      const change = { at: 4_000, by: bob, action: 'REVEALED' as const, note: 'card.number' }
+      const change = { at: 4_000, by: bob, actor: admin, action: 'REVEALED' as const, note: 'card.number' }
       const noted = await store.approvals.note(id, 'acme', { status, fingerprint: 'f1', revision }, change)
       const history = [...approval.history, { ...change, revision: revision + 1 }]
       const after = { ...approval, revision: revision + 1, updatedAt: 4_000, history }

@@ -14,7 +14,7 @@ export function runContract(makeStore: MakeStore): void {
       lease: { owner: 'worker 1', until: 5_000 },
       due: null,
       error: { code: 'MODEL_ERROR', message: 'no answer' },
-      cancelRequested: { by: admin, at: 1_500, reason: 'a mistake' },
+      cancelRequested: { by: admin, actor: bob, at: 1_500, reason: 'a mistake' },
     })
     expect(await store.runs.create(run, anEntry(run, 1))).toEqual({ outcome: 'created', run })
     expect(await store.runs.get(run.id)).toEqual(run)
@@ -150,7 +150,7 @@ export function runContract(makeStore: MakeStore): void {
 
   test('the first request to cancel stands, and none is set on a run that is over', async () => {
     await using store = await makeStore()
-    const first = { by: alice, at: 1_500, reason: null }
+    const first = { by: alice, actor: bob, at: 1_500, reason: null }
     const { id } = await started(store)
     expect(await store.runs.signal(id, first)).toMatchObject({ signals: 1, cancelRequested: first })
     const second = { by: admin, at: 1_600, reason: 'again' }

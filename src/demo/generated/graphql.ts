@@ -6,7 +6,7 @@ export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' |
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 /** How an approval stands. Once it is not PENDING it never changes again. */
 export type ApprovalStatus =
-  /** Approved: the call may run, once. */
+  /** Approved: the call may run, once. Of kind RECONCILIATION: somebody said what became of the call, see `reconciled`. */
   | 'APPROVED'
   /** The run ended first: the call never runs. */
   | 'CANCELLED'

@@ -1,6 +1,6 @@
 import type { Filter, UpdateFilter } from 'mongodb'
 import type { ApprovalId, RunId } from '../../ids.ts'
-import type { Resolution } from '../records.ts'
+import { changeOf, type Resolution } from '../records.ts'
 import type { ApprovalStore, Decided, DueApproval, Expected, ExpectedOfNote, Note } from '../store.ts'
 import {
   type ApprovalDocument,
@@ -68,8 +68,8 @@ function holds({ status, fingerprint, revision, deadline }: ExpectedOfNote): Fil
 
 /** What a resolution changes in a pending approval. */
 export function resolving(resolution: Resolution, unheard: boolean, mark: string): UpdateFilter<ApprovalDocument> {
-  const { status, at, by, note } = resolution
-  const { $set, ...noted } = noting({ at, by, action: status, note }, mark)
+  const { status, at } = resolution
+  const { $set, ...noted } = noting(changeOf(resolution), mark)
   const set = { ...$set, status, resolution: fromResolution(resolution), due: null, unheard }
   return { ...noted, $set: { ...set, 'order.resolved': toDate(at) } }
 }

@@ -2,15 +2,16 @@ import type { Binary, Collection, Db } from 'mongodb'
 import { CountersignError } from '../../errors.ts'
 import type { ApprovalId, KeyId, PrincipalId, RunId } from '../../ids.ts'
 import type { Field } from '../filters.ts'
-import type {
-  ApprovalChange,
-  ApprovalRecord,
-  CancelRequest,
-  EntryRecord,
-  KeyRecord,
-  PrincipalRecord,
-  Resolution,
-  RunRecord,
+import {
+  type ApprovalChange,
+  type ApprovalRecord,
+  type CancelRequest,
+  doerOf,
+  type EntryRecord,
+  type KeyRecord,
+  type PrincipalRecord,
+  type Resolution,
+  type RunRecord,
 } from '../records.ts'
 
 // The documents as they stand in MongoDB: the records, with times as dates. What was supplied from outside stays the text it is.
@@ -169,10 +170,10 @@ export function toApproval({ _id, order: _, by: __, ...approval }: ApprovalDocum
     remindAt: approval.remindAt?.map(fromDate) ?? [],
     due: fromDate(approval.due ?? null),
     resolution: resolution && { ...resolution, at: fromDate(resolution.at) },
-    history: approval.history.map(({ at, by, action, note }, index) => ({
+    history: approval.history.map(({ at, action, note, ...doer }, index) => ({
       revision: index + 1,
       at: fromDate(at),
-      by,
+      ...doerOf(doer),
       action,
       note,
     })),

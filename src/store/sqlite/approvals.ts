@@ -1,5 +1,5 @@
 import type { ApprovalId, RunId } from '../../ids.ts'
-import type { ApprovalRecord, Resolution } from '../records.ts'
+import { type ApprovalRecord, changeOf, type Resolution } from '../records.ts'
 import type { ApprovalStore, Decided, DueApproval, Expected, ExpectedOfNote, News, Note } from '../store.ts'
 import type { Work } from './group-commit.ts'
 import { toDueApproval } from './rows.ts'
@@ -59,8 +59,13 @@ function holds(approval: ApprovalRecord, { status, fingerprint, revision, deadli
 }
 
 export function resolved(approval: ApprovalRecord, resolution: Resolution): ApprovalRecord {
-  const { status, at, by, note } = resolution
-  return { ...noted(approval, { at, by, action: status, note }), status, due: null, resolution, unheard: true }
+  return {
+    ...noted(approval, changeOf(resolution)),
+    status: resolution.status,
+    due: null,
+    resolution,
+    unheard: true,
+  }
 }
 
 function noted(approval: ApprovalRecord, change: Note): ApprovalRecord {

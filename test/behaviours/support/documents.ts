@@ -3,8 +3,10 @@ const approvalFields = /* GraphQL */ `
     id revision status type kind callId agentName path toolName toolDescription inputSchema arguments fingerprint answerSchema
     run { id }
     requestedBy { id }
-    resolution { status cause resolvedBy { id } resolvedAt note message arguments values result error }
-    history { edges { node { revision at by { id } action note } } }
+    resolution {
+      status cause reconciled resolvedBy { id } via { id } resolvedAt note message arguments editedPaths fingerprint values result error
+    }
+    history { edges { node { revision at by { id } via { id } action note } } }
     createdAt updatedAt expiresAt
   }
 `
@@ -124,11 +126,11 @@ export const runEvents = /* GraphQL */ `
     runEvents(runId: $runId, after: $after) {
       __typename
       run { id status }
-      ... on RunStarted { seq }
+      ... on RunStarted { seq via { id } }
       ... on ModelResponded { seq text }
       ... on ToolCallsProposed { seq toolCalls { ...CallFields } }
       ... on RunPaused { seq requirements { ...RequirementFields } }
-      ... on RunAnswered { seq }
+      ... on RunAnswered { seq by { id } via { id } answers { toolCall { id } status note message values result error } }
       ... on ToolCallsDecided { seq toolCalls { id } }
       ... on RunResumed { seq }
       ... on ToolCallStarted { seq toolCall { id } }
@@ -137,7 +139,7 @@ export const runEvents = /* GraphQL */ `
       ... on ToolCallFinished { seq toolCall { ...CallFields } }
       ... on RunCompleted { seq output }
       ... on RunFailed { seq error { code message } }
-      ... on RunCancelled { seq reason }
+      ... on RunCancelled { seq by { id } via { id } reason }
     }
   }
   ${requirementFields} ${callFields}
