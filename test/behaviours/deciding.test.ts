@@ -41,14 +41,8 @@ forEachStore(({ serve }) => {
           updatedAt: approval.resolution.resolvedAt,
           resolution: {
             ...{ status, cause: 'DECISION', resolvedBy: { id: 'prn_approver-2' }, note: 'Seen. \u{1f440}' },
-            ...{
-              resolvedAt: approval.updatedAt,
-              message: null,
-              arguments: null,
-              values: null,
-              result: null,
-              error: null,
-            },
+            ...{ resolvedAt: approval.updatedAt, via: null, message: null, arguments: null, values: null },
+            ...{ editedPaths: null, fingerprint: null, reconciled: null, result: null, error: null },
           },
           history: { edges: [...before.history.edges, { node: expect.anything() }] },
         })
@@ -57,6 +51,7 @@ forEachStore(({ serve }) => {
             revision: 2,
             at: approval.updatedAt,
             by: { id: 'prn_approver-2' },
+            via: null,
             action: status,
             note: 'Seen. \u{1f440}',
           },
@@ -86,13 +81,19 @@ forEachStore(({ serve }) => {
         const { edges } = await server.approvals.list(person('approver-1'), { filter: { runId: started.run.id } })
         const [before] = edges.map(({ node }) => node)
         if (!before) throw new Error('No approval.')
+        // Whoever is named in the input is nobody that it takes: it is refused, and changes nothing.
         const forged = { resolvedBy: 'prn_admin-9', by: 'prn_admin-9', principal: 'prn_admin-9', resolvedAt: 1, at: 1 }
         // Inside the decision such fields are refused: nothing there may be taken for something else.
         const misplaced = { approvalId: before.id, decision: { [verb]: { ...forged } } }
         expect(await server.approvals.resolve(person('approver-2'), misplaced)).toMatchObject({
           __typename: 'InvalidInputError',
         })
-        const input = { ...forged, approvalId: before.id, decision: { [verb]: {} }, note: 'Seen.' }
+        const input = { approvalId: before.id, decision: { [verb]: {} }, note: 'Seen.' }
+        for (const [name, value] of Object.entries(forged))
+          await expect(
+            server.approvals.resolve(person('approver-2'), Object.assign({ [name]: value }, input)),
+          ).rejects.toMatchObject({ code: 'BAD_USER_INPUT', message: expect.stringContaining(`\`${name}\``) })
+        expect(await server.approvals.get(person('approver-1'), before.id)).toEqual(before)
         const answer = await server.approvals.resolve(person('approver-2'), input)
         if (answer.__typename !== 'ResolveApprovalSuccess') throw new Error(answer.message)
         expect(answer.run.id).toBe(started.run.id)

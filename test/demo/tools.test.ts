@@ -125,7 +125,7 @@ test('a file that cannot be used is refused in one sentence that names it', () =
   const path = temporaryFile()
   writeFileSync(path, 'no database at all, but a text that is long enough to be looked at')
   expect(() => openDemoDatabase(path)).toThrow(`The demo's database ${path} cannot be used`)
-  expect(() => openDemoDatabase('/nowhere/at/all.db')).toThrow('Name a writable file in DEMO_DATABASE.')
+  expect(() => openDemoDatabase('/nowhere/at/all.db')).toThrow('Name a writable file in DEMO_DATABASE')
 })
 
 test('the data is beside the main database, unless DEMO_DATABASE names a file', () => {
