@@ -14,8 +14,8 @@ import { openConsole } from './live.ts'
 import type { Resources, ServerChild } from './server-child.ts'
 
 // npm run soak -- [--store sqlite|mongodb] [--minutes 30]: hours of a server's life in short. It gets half the load that it can bear, a
-// console watches that comes and goes, and what it holds is read again and again after a full collection of garbage: at the end no more
-// than at the beginning.
+// console watches that comes and goes, and what it holds is read again and again after a full collection of garbage: once its caches are
+// full, in the first third of the time, it holds no more at the end.
 
 const { values } = parseArgs({
   options: { store: { type: 'string', default: 'sqlite' }, minutes: { type: 'string', default: '30' } },
@@ -99,21 +99,21 @@ async function untilQuiet(clients: People): Promise<void> {
   while (await clients.isThere(['RUNNING', 'PAUSED'])) await sleep(20)
 }
 
-/** The last third of the samples against the first. */
+/** The last third of the samples against the one before. */
 function judge(taken: readonly Resources[]): Figure[] {
   const third = Math.floor(taken.length / 3)
   return (Object.keys(mayGrow) as (keyof Resources)[]).map((name) => {
     const values = taken.map((one) => one[name])
-    const [first, last] = [median(values.slice(0, third)), median(values.slice(-third))]
+    const [before, last] = [median(values.slice(third, -third)), median(values.slice(-third))]
     const unit = name === 'heap' || name === 'rss' ? 'MB' : ''
     const bound = { is: 'at most', value: mayGrow[name] } as const
     return {
       name: `growth of ${name}`,
-      value: last - first,
+      value: last - before,
       unit,
       bound,
       binds: true,
-      note: `${first} → ${last} ${unit}`,
+      note: `${before} → ${last} ${unit}`,
     }
   })
 }
