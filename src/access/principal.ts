@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { CountersignError } from '../errors.ts'
 import { type PrincipalId, principalId } from '../ids.ts'
-import { type Role, roles } from '../store/records.ts'
+import { doerOf, type Role, roles } from '../store/records.ts'
 
 export { type Role, roles }
 
@@ -17,7 +17,7 @@ export type Principal = {
 
 /** Who did something, and through which service, as it is recorded. */
 export type DoneBy = { readonly by: PrincipalId; readonly actor?: PrincipalId }
-export const doneBy = ({ id, actor }: Principal): DoneBy => (actor === undefined ? { by: id } : { by: id, actor })
+export const doneBy = ({ id, actor }: Principal): DoneBy => doerOf({ by: id, actor })
 
 /** What an `authenticate` function gives: the id may come without its `prn_` prefix; tenant is 'default' when left out. */
 export type PrincipalInput = {

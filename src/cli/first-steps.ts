@@ -22,16 +22,19 @@ export function firstStepsOfDemo(
   return [
     { what: 'A user triggers', operation: `mutation { startRun(input: ${input}) ${brief} }` },
     { what: 'What waits for an admin', operation: pending },
-    // The run's id follows from who starts it as well: who that is, nobody knows where one has to sign in.
-    !open
-      ? authorize
-      : scripted
-        ? { what: 'An admin authorizes (then paste 1 again: the run is COMPLETED)', operation: resolve(approvalId) }
-        : {
-            what: 'What happens in the run (resolveApproval takes the id of the approval above)',
-            operation: watch(runId),
-          },
+    last(),
   ]
+
+  function last(): FirstStep {
+    // The run's id follows from who starts it as well: who that is, nobody knows where one has to sign in.
+    if (!open) return authorize
+    return scripted
+      ? { what: 'An admin authorizes (then paste 1 again: the run is COMPLETED)', operation: resolve(approvalId) }
+      : {
+          what: 'What happens in the run (resolveApproval takes the id of the approval above)',
+          operation: watch(runId),
+        }
+  }
 }
 
 export const firstStepsOf = (agent: Agent, key: string): readonly FirstStep[] => [

@@ -126,7 +126,13 @@ export type ApprovalChange = Doer & {
 export const changeOf = ({ at, status, note, ...doer }: Resolution) => ({ at, ...doerOf(doer), action: status, note })
 
 /** Without a member for what is not there. */
-export const doerOf = ({ by, actor }: Doer): Doer => (actor == null ? { by } : { by, actor })
+export const doerOf = <By extends PrincipalId | null>({
+  by,
+  actor,
+}: {
+  readonly by: By
+  readonly actor?: PrincipalId | undefined
+}): Doer & { readonly by: By } => (actor == null ? { by } : { by, actor })
 
 export type ApprovalRecord = {
   readonly v: 1
