@@ -29,16 +29,29 @@ export type Stage = {
 /** Does it, until every run is over and every server is gone. */
 export type Play = (stage: Stage) => Promise<{ readonly points?: number; readonly kills: number }>
 
+const tellingMs = 30_000
+
 /**
  * Plays it on a database of its own, and then reads what is there.
  *
+ * @param tell Is told now and then how far it has come.
  * @throws Error that tells what does not hold, with the seed and the journals of the runs concerned.
  */
-export async function runCampaign(ground: Ground, campaign: string, seed: number, play: Play): Promise<Row> {
+export async function runCampaign(
+  ground: Ground,
+  campaign: string,
+  seed: number,
+  play: Play,
+  tell: (soFar: string) => void = () => {},
+): Promise<Row> {
   using database = ground.database()
   const random = randomFrom(seed)
   const ledger = emptyLedger()
   await using site = openSite({ database: database.url, leaseMs: ground.leaseMs, pick: random })
+  const telling = setInterval(() => {
+    tell(`${ledger.runs.length} runs begun, ${ledger.decisions.length} decisions, ${site.effects().length} calls made`)
+  }, tellingMs)
+  using _telling = { [Symbol.dispose]: () => clearInterval(telling) }
   const failed = (why: string, cause?: unknown) =>
     new Error(`${ground.name}, ${campaign}, seed ${seed}: ${why}\n${site.log().slice(-5_000)}`, { cause })
   const played = await play({ site, ledger, random, ground }).catch((error) => {

@@ -27,7 +27,7 @@ const rows: Row[] = []
 let seed = firstSeed
 async function play(ground: Ground, name: string, what: Play): Promise<void> {
   console.log(`${ground.name}: ${name}, seed ${seed}`)
-  rows.push(await runCampaign(ground, name, seed++, what))
+  rows.push(await runCampaign(ground, name, seed++, what, (soFar) => console.log(`  ${soFar}`)))
 }
 
 /** What has no end of its own takes a share of the time; the rest comes first, once. */

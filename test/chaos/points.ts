@@ -94,19 +94,34 @@ export async function killAtEveryPoint(site: Site, ledger: Ledger, isThorough: b
     }
     return false
   }
-  /** Somebody comes there, whoever it is, and the process dies of it. */
-  async function dieAt(host: Host, point: string) {
+  /**
+   * Somebody comes there, whoever it is, and the process dies of it.
+   *
+   * @param led One who has been led there already.
+   */
+  async function dieAt(host: Host, point: string, led?: Promise<void>) {
     const { script } = seen.get(point) ?? { script: 'two' }
     const over = new AbortController()
     const stopped = host.stop('*', point, over.signal)
     let isReached = false
     for (let tries = 0; tries < mostTries && !isReached; tries += 1) {
-      const life = begin(`last-${kills}-${tries}`, script)
+      const life = (tries === 0 && led) || begin(`last-${kills}-${tries}`, script)
       isReached = await Promise.race([stopped, life.then(() => false)])
     }
     over.abort()
     note(point, isReached)
     await die(host)
+  }
+
+  /** A process of its own for a point that holds up all: where only runs come to that were cut off before, one is. */
+  async function dieAlone(point: string) {
+    const { script, cut } = seen.get(point) ?? { script: 'two', cut: null }
+    if (cut === null) return dieAt(site.spawn({ stops: [] }), point)
+    const name = `led-${kills}`
+    const before = site.spawn({ stops: [] })
+    await send(before, { name, script, point: cut })
+    await die(before)
+    await dieAt(site.spawn({ stops: [] }), point, lives.get(name))
   }
 
   const plain = startable.map((script, index) => ({ name: `plain-${index}`, script }))
@@ -164,7 +179,7 @@ export async function killAtEveryPoint(site: Site, ledger: Ledger, isThorough: b
     (point) => /by DEADLINE|approvals\.remind/.test(point) && !within.includes(point),
   )
   for (const point of [...loops, ...(isThorough ? within : [...kinds.values()].flatMap(([one]) => one ?? []))])
-    await dieAt(site.spawn({ stops: [] }), point)
+    await dieAlone(point)
 
   const last = site.spawn()
   await Promise.all(lives.values())
