@@ -154,8 +154,8 @@ function decidedCalls(
 
 function answersOf(event: Recorded & { readonly entry: EntryOf<'answered'> }, agents: Agents): AnswerShape[] {
   return event.entry.decisions.map((decision) => ({
+    ...callDecision(agents, event.run, recordedCall(event, decision.callId), decision),
     toolCall: callNow(event, agents, decision.callId),
-    decision: callDecision(agents, event.run, recordedCall(event, decision.callId), decision),
   }))
 }
 

@@ -1,9 +1,9 @@
 import type { Reconciled as ReconciledShape } from '../approvals/resolution.ts'
 import { readJsonObject } from '../json.ts'
-import { jsonOrNull } from '../runs/view.ts'
 import type { SensitivePath } from '../sensitive.ts'
 import type { Resolution as ResolutionShape } from '../store/records.ts'
 import { builder } from './builder.ts'
+import * as decided from './decided.ts'
 import { isPublic } from './default-deny.ts'
 import { ApprovalStatus, Reconciled, ResolutionCause } from './enums.ts'
 import { Principal, via } from './principal.ts'
@@ -34,11 +34,8 @@ export const Resolution = builder.objectRef<Shown>('Resolution').implement({
     }),
     via: t.field(via),
     resolvedAt: t.expose('at', { type: 'DateTime', description: 'When.' }),
-    note: t.exposeString('note', {
-      nullable: true,
-      description: "The decider's note for people; the model is not told.",
-    }),
-    message: t.exposeString('message', { nullable: true, description: 'What the model was told about a rejection.' }),
+    note: t.field(decided.note),
+    message: t.field(decided.message),
     arguments: t.field({
       type: 'JSONObject',
       nullable: true,
@@ -57,22 +54,8 @@ export const Resolution = builder.objectRef<Shown>('Resolution').implement({
       description:
         'SHA-256 (hex) of tool, input schema and the arguments that the call runs with, as edited and with the values filled in, hidden ones included; null when that is what was proposed, whose fingerprint the approval has.',
     }),
-    values: t.field({
-      type: 'JSONObject',
-      nullable: true,
-      description: 'The values a person filled in, for USER_INPUT.',
-      resolve: ({ values }) => (values === null ? null : readJsonObject(values)),
-    }),
-    result: t.field({
-      type: 'JSON',
-      nullable: true,
-      description: 'What the call gave elsewhere, as the decider reported it.',
-      resolve: ({ outcome }) => (outcome && 'result' in outcome ? jsonOrNull(outcome.result) : null),
-    }),
-    error: t.string({
-      nullable: true,
-      description: 'What went wrong elsewhere, as the decider reported it.',
-      resolve: ({ outcome }) => (outcome && 'error' in outcome ? outcome.error : null),
-    }),
+    values: t.field(decided.values),
+    result: t.field(decided.result),
+    error: t.field(decided.error),
   }),
 })

@@ -61,7 +61,16 @@ happened('resumed').implement({
   extensions: isPublic,
   description: 'The run goes on: everything it waited for is decided, or it was continued after an error.',
   interfaces,
-  fields: (t) => ({ seq: t.int(seq) }),
+  fields: (t) => ({
+    seq: t.int(seq),
+    by: t.field({
+      type: Principal,
+      nullable: true,
+      description: 'Who continued it; null when it went on by itself.',
+      resolve: ({ entry: { by } }) => (by === undefined ? null : { id: by }),
+    }),
+    via: t.field({ ...via, resolve: ({ entry }) => via.resolve(entry) }),
+  }),
 })
 
 happened('child-started').implement({

@@ -128,7 +128,7 @@ function draftContinuation(
     const decisions = own.map(({ fingerprint: _, ...decision }) => decision)
     lease.draft({ type: 'answered', ...doer, decisions }, { propose: auditsOf(engine, lease, own, doer) })
   }
-  if (resume.includes(id)) lease.draft({ type: 'resumed' })
+  if (resume.includes(id)) lease.draft({ type: 'resumed', ...doer })
 }
 
 async function presentStateError(store: Store, run: RunRecord) {

@@ -92,7 +92,7 @@ const bodies = [
   z.object({ type: z.literal('paused') }),
   z.object({ type: z.literal('answered'), by: principal, actor, decisions: z.array(decision) }),
   z.object({ type: z.literal('decided'), decisions: z.array(decision) }),
-  z.object({ type: z.literal('resumed') }),
+  z.object({ type: z.literal('resumed'), by: principal.optional(), actor }),
   z.object({ type: z.literal('call-started'), callId: callIdSchema }),
   z.object({
     /** The attempt was cut off: it may be made again, or (with an approval) nobody knows whether it happened. */

@@ -196,6 +196,7 @@ forEachStore(({ serve }) => {
     expect(told.filter((event) => 'via' in event)).toMatchObject([
       { __typename: 'RunStarted', via: desk },
       { __typename: 'RunAnswered', via: desk, by: { id: 'prn_ada' } },
+      { __typename: 'RunResumed', via: desk, by: { id: 'prn_ada' } },
       { __typename: 'RunStarted', via: desk },
       { __typename: 'RunCancelled', via: desk, by: { id: 'prn_ada' } },
     ])

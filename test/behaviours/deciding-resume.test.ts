@@ -122,11 +122,14 @@ forEachStore(({ serve, rounds }) => {
       await decide(api, b.id)
       const waits = { status: 'PAUSED', requirements: [] }
       expect(await until(api, run.id, 'ToolCallsDecided', 2)).toMatchObject(waits)
+      const resumedBy = async (id: string) =>
+        (await eventsOf(api, id)).filter(({ __typename }) => __typename === 'RunResumed').map(({ by }) => by)
       const stays = async () => {
         // Another run goes all its way through the same worker.
         const other = await start(api, { message: 'other' })
         await decide(api, approvalsOf(other)[0].id)
         expect(await finished(api, other.id)).toMatchObject({ status: 'COMPLETED' })
+        expect(await resumedBy(other.id)).toEqual([null])
         expect(await readRun(api, run.id)).toMatchObject(waits)
         expect(kept.inputs()).not.toContainEqual({ id: 'a' })
       }
@@ -136,6 +139,7 @@ forEachStore(({ serve, rounds }) => {
       const continued = await continueRun(api, run.id)
       expect(continued).toMatchObject({ __typename: 'ContinueRunSuccess', run: { status: 'COMPLETED' } })
       expect(callsOf(continued.run).map(({ id }) => kept.times(id))).toEqual([1, 1])
+      expect(await resumedBy(run.id)).toEqual([{ id: 'prn_requester-1' }])
     })
 
     test('R11 and is continued at the very moment of the last decision', async () => {

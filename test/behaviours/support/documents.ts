@@ -132,7 +132,7 @@ export const runEvents = /* GraphQL */ `
       ... on RunPaused { seq requirements { ...RequirementFields } }
       ... on RunAnswered { seq by { id } via { id } answers { toolCall { id } status note message values result error } }
       ... on ToolCallsDecided { seq toolCalls { id } }
-      ... on RunResumed { seq }
+      ... on RunResumed { seq by { id } via { id } }
       ... on ToolCallStarted { seq toolCall { id } }
       ... on ToolCallInterrupted { seq toolCall { id status } }
       ... on ChildRunStarted { seq child { id agentName } }
