@@ -31,7 +31,8 @@ export type PrincipalInput = {
   readonly expiresAt?: Date
 }
 
-const shape = z.object({
+/** A misspelt `tenant` must not make somebody one of the tenant 'default'. */
+const shape = z.strictObject({
   id: z.string().min(1),
   name: z.string().max(200).nullish(),
   tenant: z.string().min(1).max(200).default('default'),

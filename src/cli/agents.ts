@@ -22,7 +22,7 @@ export async function loadAgents(config: Config): Promise<LoadedAgents> {
   if (config.AGENTS === undefined) {
     const { demoAgents } = await import('../demo/agents.ts')
     const { demoDatabasePath } = await import('../demo/database.ts')
-    const database = demoDatabasePath(config.DATABASE_URL, config)
+    const database = demoDatabasePath(config.database.url, config)
     const demo = demoAgents({ database, env: config })
     return {
       agents: demo.agents,

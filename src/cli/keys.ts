@@ -7,8 +7,8 @@ import { type Role, roles } from '../access/principal.ts'
 import { milliseconds } from '../agents/duration.ts'
 import type { Duration } from '../agents/tool.ts'
 import { isKeyId } from '../ids.ts'
-import { databasePath, describeDatabase, openKeys } from '../server/database.ts'
-import { readDatabaseUrl } from '../server/database-url.ts'
+import { databasePath, describeDatabase, type NamedDatabase, openKeys } from '../server/database.ts'
+import { readDatabase } from '../server/database-url.ts'
 import { createLog } from '../server/log.ts'
 import type { KeyRecord } from '../store/records.ts'
 import type { KeyDatabase, KeyStore } from '../store/store.ts'
@@ -35,11 +35,11 @@ const create = () =>
     .option('--principal <id>', 'whom it makes its bearer; one of its own when left out')
     .option('--acts-for-others', 'its bearer is a service that says for whom it asks, with each request')
     .action(async ({ role, ...input }: CreateOptions) => {
-      const url = databaseUrl()
-      const isNew = isMissing(url)
-      await using database = await openKeys(url)
+      const named = namedDatabase()
+      const isNew = isMissing(named.url)
+      await using database = await openKeys(named)
       const { token } = await createKey(database, auditLog(), { ...input, roles: role })
-      tellWhere(url, isNew)
+      tellWhere(named, isNew)
       // The key alone on stdout, for who stores it by a program.
       console.log(token)
     })
@@ -90,23 +90,25 @@ function toDuration(text: string): number {
   }
 }
 
-function databaseUrl(): string {
-  const read = readDatabaseUrl(process.env)
-  return 'mistake' in read ? stop([read.mistake]) : read.url
+function namedDatabase(): NamedDatabase {
+  const read = readDatabase(process.env)
+  return 'mistake' in read ? stop([read.mistake]) : read
 }
 
 async function opened(): Promise<KeyDatabase> {
-  const url = databaseUrl()
+  const named = namedDatabase()
+  const { url } = named
   // Opening would make it, and then it would seem that there are no keys.
   if (isMissing(url))
     return stop([`There is no database ${placeOf(url)}: name the server's in DATABASE_URL, or go to its folder.`])
-  const database = await openKeys(url)
-  tellWhere(url)
+  const database = await openKeys(named)
+  tellWhere(named)
   return database
 }
 
 /** On stderr, beside what is asked for: another folder has another database. */
-const tellWhere = (url: string, isNew = false) => console.error(`Database ${placeOf(url)}${isNew ? ' (new)' : ''}`)
+const tellWhere = ({ url, prefix }: NamedDatabase, isNew = false) =>
+  console.error(`Database ${placeOf(url)}${prefix ? `, prefix ${prefix}` : ''}${isNew ? ' (new)' : ''}`)
 
 const isMissing = (url: string) => isFile(url) && !existsSync(placeOf(url))
 const placeOf = (url: string) => (isFile(url) ? resolve(databasePath(url)) : describeDatabase(url))

@@ -29,7 +29,7 @@ async function start(): Promise<void> {
   const loaded = await loadAgents(config)
   const server = createServer({
     agents: loaded.agents,
-    database: config.DATABASE_URL,
+    database: config.database,
     jwt: config.jwt ?? undefined,
     apiKeys: config.API_KEYS,
     allowedOrigins: config.ALLOWED_ORIGINS,
@@ -50,7 +50,7 @@ async function start(): Promise<void> {
   const { url } = await server.listen({ port: config.PORT, host: config.HOST })
   const isShown = config.GRAPHIQL ?? isLoopback(config.HOST)
   const access = accessNotice(server, config)
-  console.log(notice(url, isShown, server.open, access, describeDatabase(config.DATABASE_URL), loaded))
+  console.log(notice(url, isShown, server.open, access, describeDatabase(config.database.url), loaded))
 }
 
 /** The first signal lets what is under way finish, the second ends at once. */

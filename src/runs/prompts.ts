@@ -44,6 +44,8 @@ async function loadHistory(store: Store, input: RunState['input'], limit: number
   for (const { runId, seq } of input?.history.toReversed() ?? []) {
     if (messagesLeft === 0) break
     const state = await loadState(store, runId, seq)
+    // It was deleted: who keeps the database sheds what is old.
+    if (state.input === null) continue
     left -= transcriptSize(state)
     messagesLeft -= countMessages(state)
     if (left < 0 || messagesLeft < 0) break

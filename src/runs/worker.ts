@@ -11,6 +11,7 @@ import { type Drive, drive } from './drive.ts'
 import type { RunState } from './fold.ts'
 import { holdLease, newLease, type RunLease } from './lease.ts'
 import { loadOrBreak } from './load.ts'
+import { unservedWatch } from './unserved.ts'
 
 /** Works on runs: those it is woken for, and those the sweep finds due. At most `maxConcurrentRuns` at once; more wait in the store. */
 export type Worker = {
@@ -254,6 +255,7 @@ export function createWorker(engine: WorkerEngine): Worker {
       sweeping = Promise.all([
         repeat(leaseMs / 3, 'Renewing the leases', renewAll),
         repeat(Math.min(longestSweep, leaseMs / 6), 'The sweep for due runs', sweep),
+        repeat(4 * leaseMs, 'Looking for runs that wait for an agent', unservedWatch(engine)),
         repeat(longestSweep, 'The sweep for deadlines', () => deadlines.look(longestSweep)),
       ])
     },

@@ -1,15 +1,16 @@
 import { z } from 'zod'
 import type { JwtSettings } from '../access/jwt-settings.ts'
 import { defaultSettings, largestPart } from '../engine.ts'
-import { readDatabaseUrl } from './database-url.ts'
+import type { NamedDatabase } from './database.ts'
+import { readDatabase } from './database-url.ts'
 import { jwtVariableNames, readJwt } from './jwt-config.ts'
 import { logLevels } from './log.ts'
 import { defaultRateLimits, originsShape } from './options.ts'
 
 /** What the started program is told by environment variables; a variable that is empty counts as not set. */
 export type Config = z.infer<typeof shape> & {
-  /** Also when it came from the file that DATABASE_URL_FILE names. */
-  readonly DATABASE_URL: string
+  /** From DATABASE_URL or DATABASE_URL_FILE, and DATABASE_PREFIX. */
+  readonly database: NamedDatabase
   /** From the variables JWKS_URL and JWT_…; null when none is set. */
   readonly jwt: JwtSettings | null
 }
@@ -57,7 +58,7 @@ const shape = z.object({
 
 /** All that are read. */
 export const variableNames: readonly string[] = [
-  ...['DATABASE_URL', 'DATABASE_URL_FILE'],
+  ...['DATABASE_URL', 'DATABASE_URL_FILE', 'DATABASE_PREFIX'],
   ...Object.keys(shape.shape),
   ...jwtVariableNames,
 ]
@@ -68,10 +69,10 @@ export type ConfigResult = { readonly config: Config } | { readonly mistakes: re
 export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
   const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => name in shape.shape && value !== ''))
   const parsed = shape.safeParse(given)
-  const database = readDatabaseUrl(env)
+  const database = readDatabase(env)
   const tokens = readJwt(env)
   if (parsed.success && 'url' in database && 'jwt' in tokens) {
-    return { config: { ...parsed.data, DATABASE_URL: database.url, jwt: tokens.jwt } }
+    return { config: { ...parsed.data, database, jwt: tokens.jwt } }
   }
   const mistakes = parsed.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}.`) ?? []
   return {

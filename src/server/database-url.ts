@@ -1,11 +1,21 @@
 import { readFileSync } from 'node:fs'
-import { checkDatabase, defaultDatabaseUrl } from './database.ts'
+import { checkDatabase, defaultDatabaseUrl, type NamedDatabase } from './database.ts'
 
-/** `mistake` is a line for people. It shows neither the URL nor a file's name, where somebody may have put the URL. */
-export type DatabaseUrl = { readonly url: string } | { readonly mistake: string }
+/** A `mistake` is a line for people. It shows neither the URL nor a file's name, where somebody may have put the URL. */
+type DatabaseUrl = { readonly url: string } | Mistake
+type Mistake = { readonly mistake: string }
+type Env = Readonly<Record<string, string | undefined>>
 
-/** Which database the environment names: by DATABASE_URL, or by DATABASE_URL_FILE, a file that holds the URL (a mounted secret). */
-export function readDatabaseUrl(env: Readonly<Record<string, string | undefined>>): DatabaseUrl {
+/**
+ * Which database the environment names: by DATABASE_URL, or by DATABASE_URL_FILE, a file that holds the URL (a mounted secret);
+ * and by DATABASE_PREFIX what the names of its tables or collections begin with.
+ */
+export function readDatabase(env: Env): NamedDatabase | Mistake {
+  const read = readUrl(env)
+  return 'url' in read && env.DATABASE_PREFIX ? { ...read, prefix: env.DATABASE_PREFIX } : read
+}
+
+function readUrl(env: Env): DatabaseUrl {
   const { DATABASE_URL: url, DATABASE_URL_FILE: file, NODE_ENV } = env
   if (url && file) return { mistake: 'DATABASE_URL_FILE: DATABASE_URL is set too: keep one of them.' }
   if (file) return fromFile(file)

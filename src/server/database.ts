@@ -1,17 +1,27 @@
 import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
 import { CountersignError } from '../errors.ts'
 import { databaseNameOf, describeUrl, isMongoUrl } from '../store/mongodb/url.ts'
 import { openSqliteKeys, openSqliteStore } from '../store/sqlite/store.ts'
 import type { KeyDatabase, Store } from '../store/store.ts'
 
-/** A URL, or with a prefix for the names of the tables or collections, so that one database can serve several installations. */
-export type DatabaseSetting = string | { readonly url: string; readonly prefix?: string }
+/** With a prefix for the names of the tables or collections one database can serve several installations. */
+export type NamedDatabase = { readonly url: string; readonly prefix?: string | undefined }
+export type DatabaseSetting = string | NamedDatabase
+
+const named = z.strictObject({ url: z.string(), prefix: z.string().optional() })
 
 export const defaultDatabaseUrl = 'file:./countersign.db'
 
-/** @throws CountersignError INVALID_CONFIGURATION when the URL is of no kind that can be opened; never shows what may hold a password. */
+/** @throws CountersignError INVALID_CONFIGURATION when it is of no kind that can be opened; never shows what may hold a password. */
 export function checkDatabase(setting: DatabaseSetting): void {
-  const url = typeof setting === 'string' ? setting : setting.url
+  const parsed = named.safeParse(typeof setting === 'string' ? { url: setting } : setting)
+  if (!parsed.success)
+    throw new CountersignError(
+      'INVALID_CONFIGURATION',
+      `a database is a URL or { url, prefix }: ${z.prettifyError(parsed.error)}`,
+    )
+  const { url } = parsed.data
   if (isMongoUrl(url)) databaseNameOf(url)
   else databasePath(url)
 }
@@ -29,15 +39,16 @@ export async function openStore(setting: DatabaseSetting): Promise<Store> {
  *
  * @throws CountersignError INVALID_CONFIGURATION for a database in memory, which would end with its keys; and as {@link openStore}.
  */
-export async function openKeys(url: string): Promise<KeyDatabase> {
-  if (isMongoUrl(url)) return openStore(url)
+export async function openKeys(setting: DatabaseSetting): Promise<KeyDatabase> {
+  const { url, prefix = '' } = typeof setting === 'string' ? { url: setting } : setting
+  if (isMongoUrl(url)) return openStore(setting)
   const path = databasePath(url)
   if (path === ':memory:')
     throw new CountersignError(
       'INVALID_CONFIGURATION',
       'A database in memory keeps no keys: set DATABASE_URL to a file.',
     )
-  return openSqliteKeys({ path })
+  return openSqliteKeys({ path, prefix })
 }
 
 /** The URL for people: without credentials and options. */

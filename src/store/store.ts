@@ -74,6 +74,8 @@ export interface RunStore {
     lease: NewLease,
     without?: readonly string[],
   ): Promise<RunRecord[]>
+  /** Of each agent but these whose runs have been due, or their leases over, since `before`: the run that waits longest. At most `limit`. */
+  unserved(agentNames: readonly string[], before: number, limit: number): Promise<Unserved[]>
   /** Sets the lease's end and gives the record as it stands; null when the fence has been raised since. */
   renew(id: RunId, fence: number, until: number): Promise<RunRecord | null>
   /** signals + 1 and due = now, whatever the status; sets `cancelRequested` if given and none stands yet and the run is not over. Null for an unknown id. */
@@ -94,6 +96,8 @@ export type Created =
   | { readonly outcome: 'created'; readonly run: RunRecord }
   | { readonly outcome: 'exists'; readonly run: RunRecord }
   | { readonly outcome: 'session-taken' }
+
+export type Unserved = { readonly agentName: string; readonly id: RunId; readonly since: number }
 
 export type NewLease = { readonly owner: string; readonly now: number; readonly until: number }
 

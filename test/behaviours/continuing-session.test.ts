@@ -52,7 +52,7 @@ const erased = (message: string) => [
   `assistant: Re: ${message}`,
 ]
 
-forEachStore(({ serve }) => {
+forEachStore(({ serve, deleteRun }) => {
   describe('C14 a session', () => {
     test('C14 a later run sees the conversation so far, and a paused, a failed and a cancelled run do not break it', async () => {
       const { sent, agent } = scene()
@@ -117,6 +117,25 @@ forEachStore(({ serve }) => {
       // The four messages of this run fit, and nothing before it.
       await start(api, { ...session, message: 'four' })
       expect(talk(second.sent.get('four')?.[0])).toEqual(['system: Be brief.', ...erased('erase a'), 'user: four'])
+    })
+
+    test('C14 goes on without a run that was deleted', async () => {
+      const first = scene()
+      await using api = await serve({ agents: [first.agent] })
+      const session = { sessionId: 'talk' }
+      const gone = await start(api, { ...session, message: 'one' })
+      await start(api, { ...session, message: 'two' })
+      const run = await start(api, { ...session, message: 'erase a' })
+      await deleteRun(api.database, gone.id)
+
+      const second = scene()
+      await restart(api, { agents: [second.agent] })
+      await decide(api, approvalsOf(run)[0].id)
+      expect(await finished(api, run.id)).toMatchObject({ status: 'COMPLETED', output: 'Re: erase a' })
+      const left = ['system: Be brief.', ...said('two')]
+      expect(talk(second.sent.get('erase a')?.[0]).slice(0, 4)).toEqual([...left, 'user: erase a'])
+      await start(api, { ...session, message: 'three' })
+      expect(talk(second.sent.get('three')?.[0])).toEqual([...left, ...erased('erase a'), 'user: three'])
     })
 
     test('C14 of another requester is NotFound, for admins too, and another tenant’s of that name is another session', async () => {

@@ -226,6 +226,9 @@ describe.skipIf(mongodbIsOff())('two servers on one MongoDB database', { timeout
       expect(await readRun(b, calling)).toMatchObject({ status: 'RUNNING' })
       expect(await readRun(b, decided.id)).toMatchObject({ status: 'PAUSED', requirements: [] })
 
+      // Who has not the agent says that there are such, once.
+      const told = () => b.output().match(/Runs wait for an agent that this server does not have/g)
+      await expect.poll(() => told()?.length, { timeout: 60_000 }).toBe(1)
       const again = await s.spawn(serves)
       expect(await finished(b, decided.id)).toMatchObject({ status: 'COMPLETED' })
       expectEnded(await finishedOrInDoubt(b, calling))

@@ -31,6 +31,7 @@ test.each([
     'INVALID_CONFIGURATION',
     /cannot be read/,
   ],
+  ['a misspelt prefix', { agents, database: { url: 'file:./none.db', prefx: 'a_' } }, 'INVALID_CONFIGURATION', /prefx/],
   ['a lease of 0 ms', { agents, leaseMs: 0 }, 'INVALID_CONFIGURATION', /leaseMs/],
   ['an authenticate and JWTs', { agents, authenticate: testPrincipals, jwt }, 'INVALID_CONFIGURATION', /'jwt'/],
   [
@@ -123,6 +124,10 @@ test('the operations without HTTP are given a principal each', async () => {
   })
   // @ts-expect-error a role that is none
   await expect(server.runs.list({ id: 'r', roles: ['KING'] })).rejects.toMatchObject({ code: 'INVALID_PRINCIPAL' })
+  const misspelt = { id: 'r', roles: ['REQUESTER'], tenantId: 'acme' } as const
+  await expect(server.runs.list(misspelt)).rejects.toMatchObject({
+    ...{ code: 'INVALID_PRINCIPAL', message: expect.stringContaining('tenantId') },
+  })
 })
 
 test('an operation without HTTP refuses a name that it does not know, and says which one is missing', async () => {

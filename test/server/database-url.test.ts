@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { describeDatabase } from '../../src/server/database.ts'
-import { readDatabaseUrl } from '../../src/server/database-url.ts'
+import { readDatabase } from '../../src/server/database-url.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 const url = 'mongodb://user:sk-secret@db1:27017,db2/app?replicaSet=rs0'
@@ -12,20 +12,20 @@ function read(text: string, env: Record<string, string> = {}) {
   using directory = temporaryDirectory()
   const file = join(directory.path, 'secret')
   writeFileSync(file, text)
-  return readDatabaseUrl({ DATABASE_URL_FILE: file, ...env })
+  return readDatabase({ DATABASE_URL_FILE: file, ...env })
 }
 
 test('the URL stands in DATABASE_URL or in the file that DATABASE_URL_FILE names, with or without a line break', () => {
-  expect(readDatabaseUrl({ DATABASE_URL: url })).toEqual({ url })
+  expect(readDatabase({ DATABASE_URL: url })).toEqual({ url })
   for (const text of [url, `${url}\n`, `${url}\r\n`]) expect(read(text, { NODE_ENV: 'production' })).toEqual({ url })
   expect(read('file:./other.db\n')).toEqual({ url: 'file:./other.db' })
 })
 
 test('without either it is a file here, and in production a mistake; what is empty is not set', () => {
   const local = { url: 'file:./countersign.db' }
-  expect(readDatabaseUrl({})).toEqual(local)
-  expect(readDatabaseUrl({ DATABASE_URL: '', DATABASE_URL_FILE: '' })).toEqual(local)
-  expect(readDatabaseUrl({ NODE_ENV: 'production', DATABASE_URL: '' })).toEqual({
+  expect(readDatabase({})).toEqual(local)
+  expect(readDatabase({ DATABASE_URL: '', DATABASE_URL_FILE: '' })).toEqual(local)
+  expect(readDatabase({ NODE_ENV: 'production', DATABASE_URL: '' })).toEqual({
     mistake: expect.stringMatching(/^DATABASE_URL: must be set with NODE_ENV=production.*DATABASE_URL_FILE/),
   })
 })
@@ -40,7 +40,7 @@ test.each([
   ['is the URL itself', { DATABASE_URL_FILE: url }, /^DATABASE_URL_FILE: the file cannot be read \(ENOENT\)\.$/],
   ['stands beside DATABASE_URL', { DATABASE_URL_FILE: '/x', DATABASE_URL: url }, /^DATABASE_URL_FILE: .*keep one/],
 ])('DATABASE_URL_FILE that %s: one clear line without a secret', (_, env, line) => {
-  const found = readDatabaseUrl(env)
+  const found = readDatabase(env)
   expect(found).toEqual({ mistake: expect.stringMatching(line) })
   expect(JSON.stringify(found)).not.toContain('sk-secret')
 })

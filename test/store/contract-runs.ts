@@ -102,6 +102,23 @@ export function runContract(makeStore: MakeStore): void {
     expect(await store.runs.claimDue([], 10, lease(1_000))).toEqual([])
   })
 
+  test('of each agent that is not served here the run is told of that waits longest', async () => {
+    await using store = await makeStore()
+    await started(store, { due: 500 })
+    await started(store, { due: 800, agentName: 'billing' })
+    const first = await started(store, { due: 700, agentName: 'billing' })
+    const abandoned = await started(store, { due: null, lease: { owner: 'dead', until: 900 }, agentName: 'shop' })
+    await started(store, { due: 1_001, agentName: 'early' })
+    await started(store, { due: null, agentName: 'paused' })
+    const unserved = async (before: number, limit = 10) =>
+      (await store.runs.unserved(['support'], before, limit)).sort((a, b) => a.since - b.since)
+    const billing = { agentName: 'billing', id: first.id, since: 700 }
+    expect(await unserved(1_000)).toEqual([billing, { agentName: 'shop', id: abandoned.id, since: 900 }])
+    expect(await unserved(899)).toEqual([billing])
+    expect(await unserved(1_000, 1)).toHaveLength(1)
+    expect(await store.runs.unserved([], 699, 10)).toMatchObject([{ agentName: 'support' }])
+  })
+
   test('what is due of some tenants can be left for later', async () => {
     await using store = await makeStore()
     const theirs = await started(store, { due: 700, tenant: 'other' })

@@ -170,6 +170,7 @@ describe.skipIf(mongodbIsOff())('served by an index, in its order:', () => {
     await areServedByIndexes('work that is due of other tenants', () =>
       store.runs.claimDue(['support', 'billing'], 3, lease(1e9), ['busy']),
     )
+    await areServedByIndexes('what nobody serves', () => store.runs.unserved(['support'], 1e9, 10))
     await areServedByIndexes('what is unheard', () => store.approvals.unheard(1e9, 10))
     await paused(store, {}, { expiresAt: 9_000, due: 9_000 })
     await areServedByIndexes('what is overdue', () => store.approvals.due(1e9, 10))

@@ -4,7 +4,7 @@ import type { PrincipalId, RunId } from '../../ids.ts'
 import { runConditions, runSorting } from '../filters.ts'
 import { runIndexes } from '../list-indexes.ts'
 import type { CancelRequest, EntryRecord, HistoryRef, RunRecord } from '../records.ts'
-import type { Created, NewLease, RunFilter, RunOrder } from '../store.ts'
+import type { Created, NewLease, RunFilter, RunOrder, Unserved } from '../store.ts'
 import {
   type Collections,
   everyTime,
@@ -176,6 +176,27 @@ export async function claimDue(
   // What was claimed is worked on, whatever became of the others.
   if (claimed.length === 0 && failed) throw failed.reason
   return claimed
+}
+
+export async function readUnserved(
+  { runs }: Collections,
+  agentNames: readonly string[],
+  before: number,
+  limit: number,
+): Promise<Unserved[]> {
+  const wake = { $gte: everyTime, $lte: toDate(before) }
+  // Of any format: nothing but what the index has is read to find them.
+  const names = await runs.distinct('agentName', { agentName: { $nin: agentNames }, wake }, { hint: wakeIndex })
+  const found = await Promise.all(
+    names.slice(0, limit).map(async (agentName) => {
+      const run = await runs.findOne(
+        { agentName: { $eq: agentName }, wake },
+        { sort: { wake: 1 }, hint: wakeIndex, projection: { wake: 1 } },
+      )
+      return run?.wake ? [{ agentName, id: run._id, since: run.wake.getTime() }] : []
+    }),
+  )
+  return found.flat()
 }
 
 /** Takes the lease of the run that fits, and keeps a session for it. */

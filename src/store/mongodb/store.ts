@@ -14,7 +14,7 @@ import { leaseSessions } from './lease-sessions.ts'
 import { countUpTo, readPage } from './lists.ts'
 import type { Mongo } from './mongo.ts'
 import { announcer } from './news.ts'
-import { claimDue, claimOrSignal, createRun, readHistory, renewLease, signalRun } from './runs.ts'
+import { claimDue, claimOrSignal, createRun, readHistory, readUnserved, renewLease, signalRun } from './runs.ts'
 import { prepareSchema } from './schema.ts'
 import { takeStep } from './steps.ts'
 
@@ -92,6 +92,7 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
       claimOrSignal: (id, lease) => write(() => claimOrSignal(mongo, id, lease)),
       claimDue: (agentNames, limit, lease, without = []) =>
         ask(() => claimDue(mongo, agentNames, limit, lease, without)),
+      unserved: (agentNames, before, limit) => ask(() => readUnserved(collections, agentNames, before, limit)),
       renew: (id, fence, until) => ask(() => renewLease(collections, id, fence, until)),
       signal: (id, cancel) => write(() => signalRun(collections, id, now(), cancel ?? null, announce)),
       step: (step) =>

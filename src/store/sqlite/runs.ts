@@ -1,7 +1,7 @@
 import type { PrincipalId, RunId } from '../../ids.ts'
 import { runConditions, runSorting } from '../filters.ts'
 import { type CancelRequest, type EntryRecord, type HistoryRef, isOver, type RunRecord } from '../records.ts'
-import type { Created, NewLease, News, RunFilter, RunOrder } from '../store.ts'
+import type { Created, NewLease, News, RunFilter, RunOrder, Unserved } from '../store.ts'
 import type { Work } from './group-commit.ts'
 import type { Tables } from './tables.ts'
 
@@ -71,6 +71,24 @@ export function claimDue(
         runs.update(run, after)
         return after
       })
+}
+
+export function readUnserved(
+  { sql, prefix }: Tables,
+  agentNames: readonly string[],
+  before: number,
+  limit: number,
+): Unserved[] {
+  const waiting = `FROM ${prefix}runs INDEXED BY ${prefix}runs_wake WHERE wake IS NOT NULL AND agent_name`
+  const found: Unserved[] = []
+  // From name to name, so that the runs of none are waded through.
+  const after = (name: string) => sql.row(`SELECT min(agent_name) ${waiting} > ?`, name)?.[0]
+  for (let name = after(''); typeof name === 'string' && found.length < limit; name = after(name)) {
+    if (agentNames.includes(name)) continue
+    const row = sql.row(`SELECT id, wake ${waiting} = ? AND wake <= ? ORDER BY wake, id LIMIT 1`, name, before)
+    if (row) found.push({ agentName: name, id: String(row[0]) as RunId, since: Number(row[1]) })
+  }
+  return found
 }
 
 export function renewLease({ runs }: Tables, id: RunId, fence: number, until: number): Work<RunRecord | null> {

@@ -7,7 +7,7 @@ import { closedError, storeError } from './errors.ts'
 import { groupCommit, type Work } from './group-commit.ts'
 import { keyStore } from './keys.ts'
 import { toApproval, toEntry, toPrincipal } from './rows.ts'
-import { claimDue, claimOrSignal, createRun, readHistory, renewLease, signalRun } from './runs.ts'
+import { claimDue, claimOrSignal, createRun, readHistory, readUnserved, renewLease, signalRun } from './runs.ts'
 import { takeStep } from './steps.ts'
 import { tablesOf } from './tables.ts'
 
@@ -81,6 +81,7 @@ export function sqliteStore(database: Database, prefix: string, clock: () => num
       },
       claimOrSignal: (id, lease) => write(claimOrSignal(tables, id, lease)),
       claimDue: (agentNames, limit, lease, without = []) => write(claimDue(tables, agentNames, limit, lease, without)),
+      unserved: (agentNames, before, limit) => read(() => readUnserved(tables, agentNames, before, limit)),
       renew: (id, fence, until) => write(renewLease(tables, id, fence, until)),
       signal: (id, cancel) => write(signalRun(tables, id, clock(), cancel)),
       async step(step) {

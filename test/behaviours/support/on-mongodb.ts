@@ -22,6 +22,13 @@ export const mongodb: DatabaseKind = {
     const { deletedCount } = await database.approvals.deleteOne({ _id: id as ApprovalId })
     expectOne(deletedCount)
   },
+  async deleteRun(url, id) {
+    await using database = connect(url)
+    const runId = id as RunId
+    for (const collection of [database.approvals, database.journal]) await collection.deleteMany({ runId })
+    const { deletedCount } = await database.runs.deleteOne({ _id: runId })
+    expectOne(deletedCount)
+  },
   async approvalRecord(url, id) {
     await using database = connect(url)
     return await readApproval(database, id)

@@ -30,6 +30,11 @@ export const sqlite: DatabaseKind = {
     using connection = connect(url)
     removeApproval(connection, id)
   },
+  async deleteRun(url, id) {
+    using connection = connect(url)
+    for (const table of ['approvals', 'journal']) connection.prepare(`DELETE FROM ${table} WHERE run_id = ?`).run(id)
+    changeOne(connection, 'DELETE FROM runs WHERE id = ?', [id])
+  },
   async approvalRecord(url, id) {
     using connection = connect(url)
     return readApproval(connection, id)

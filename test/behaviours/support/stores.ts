@@ -20,6 +20,8 @@ export type DatabaseKind = {
   /** From now on no approval can be written, until disposed. */
   refuseApprovals(url: string): Promise<AsyncDisposable>
   deleteApproval(url: string, id: string): Promise<void>
+  /** All of a run that is over, as the documentation says. */
+  deleteRun(url: string, id: string): Promise<void>
   /** The record of an approval as it is kept. */
   approvalRecord(url: string, id: string): Promise<ApprovalRecord>
   editApproval(url: string, id: string, change: Tampering): Promise<void>

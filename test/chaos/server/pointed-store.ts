@@ -25,7 +25,8 @@ export function pointedStore(store: Store): Store {
     if (method === 'runs.create') learn(args[0])
     if (method === 'runs.step') learn((args[0] as Step).start.map(({ run }) => run))
     const write = writeOf(method, args)
-    const read = write === null && isWorkers() ? method : null
+    // That one is about nobody's run.
+    const read = write === null && method !== 'runs.unserved' && isWorkers() ? method : null
     if (write === null && read === null) return call()
     const before = place(runIdIn(args[0]), write ?? `${read}`)
     if (write !== null) await pass(`${before.point} before`, before.run)
@@ -70,7 +71,7 @@ function writeOf(method: Method, args: readonly unknown[]): string | null {
   }
 }
 /** Whatever else the port has is a write. */
-const reads = new Set(['get', 'getMany', 'list', 'count', 'history', 'read', 'unheard', 'due'])
+const reads = new Set(['get', 'getMany', 'list', 'count', 'history', 'read', 'unheard', 'unserved', 'due'])
 
 function stepOf({ entries, propose, heard, start, signal, cancelPending, release }: Step): string {
   const brings = [
