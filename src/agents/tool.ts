@@ -43,7 +43,8 @@ export type GateFields<Input> = {
   idempotent?: boolean
   /**
    * Looks up at the other side whether a call happened that a crash cut off: then nobody has to be asked. What it throws, and null, mean that it
-   * cannot tell. Not together with `idempotent`.
+   * cannot tell. The first attempt may still be under way in a process that others do not see: say that it did not happen only if it no longer can.
+   * Not together with `idempotent`.
    */
   reconcile?: (
     input: Input,

@@ -31,7 +31,7 @@ export async function cancelRun(engine: Engine, principal: Principal, input: Can
   const asked = await store.runs.signal(run.id, { ...doneBy(principal), at: store.now(), reason })
   if (!asked) return notFound('run')
   logActor(engine, principal, { operation: 'cancelRun', runId: run.id })
-  void worker.wake(run.id)
+  void worker.wake(run.id, true)
   const ended = await waitForRun({ store, hub }, asked, patience, ({ status }) => isOver(status))
   if (isOver(ended.status) && ended.status !== 'CANCELLED') {
     return {

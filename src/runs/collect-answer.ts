@@ -107,8 +107,18 @@ type TextBlock = Extract<LanguageModelV4Content, { type: 'text' | 'reasoning' }>
 type Metadata = Pick<TextBlock, 'providerMetadata'>
 const metadata = ({ providerMetadata }: Metadata): Metadata => (providerMetadata ? { providerMetadata } : {})
 
-const sizeOf = (part: LanguageModelV4StreamPart): number =>
-  'delta' in part ? part.delta.length : part.type === 'tool-call' ? String(part.input).length : 0
+/** Whatever is kept of it; parts without end must not be free either. */
+function sizeOf(part: LanguageModelV4StreamPart): number {
+  if ('delta' in part) return part.delta.length
+  if ((part.type === 'file' || part.type === 'reasoning-file') && part.data.type === 'data')
+    return part.data.data.length
+  try {
+    return JSON.stringify(part).length
+  } catch {
+    // What cannot be recorded is refused in the end.
+    return 1
+  }
+}
 
 /** Some providers report NaN, or nothing. */
 const counted = (tokens: unknown): number | null =>

@@ -100,16 +100,19 @@ const runsToWrite = ({ answered, resume }: Plan): Set<RunId> =>
 /** All of them, or none and null. */
 async function takeAll({ worker }: Engine, ids: ReadonlySet<RunId>): Promise<Leases | null> {
   const leases = new Map<RunId, RunLease>()
-  // One after the other in the same order everywhere: of two who want the same, one has all.
-  for (const id of [...ids].sort()) {
-    const lease = await worker.take(id)
-    if (!lease) {
-      for (const taken of leases.values()) worker.adopt(taken)
-      return null
+  let isWhole = false
+  try {
+    // One after the other in the same order everywhere: of two who want the same, one has all.
+    for (const id of [...ids].sort()) {
+      const lease = await worker.take(id)
+      if (!lease) return null
+      leases.set(id, lease)
     }
-    leases.set(id, lease)
+    isWhole = true
+    return leases
+  } finally {
+    if (!isWhole) for (const taken of leases.values()) worker.adopt(taken)
   }
-  return leases
 }
 
 function draftContinuation(

@@ -12,7 +12,7 @@ import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './end
 import type { Call } from './fold.ts'
 import type { CallOutcome } from './journal.ts'
 import { LeaseLost, type RunLease, StoreFailed } from './lease.ts'
-import { approvalsOf, relativesOf } from './load.ts'
+import { approvalsOf, openRunsOnRecord, relativesOf } from './load.ts'
 import { makeCall, outcomeOfRun } from './make-call.ts'
 import { childRun } from './new-run.ts'
 import { next } from './next.ts'
@@ -25,6 +25,8 @@ import { think } from './think.ts'
 export type Drive = {
   /** Ends when the lease is given up or lost. */
   readonly done: Promise<void>
+  /** Whether nothing is left to do but to wait for calls that were told to stop. */
+  isEnding(): boolean
   /** Whether something came in that nobody has looked at. */
   isUnseen(): boolean
   isHeld(): boolean
@@ -34,6 +36,8 @@ export type Drive = {
   lose(): void
   /** Makes the lease last longer; rejects while the store does not answer. */
   renew(): Promise<void>
+  /** Tells calls to stop once the lease is over because the store does not answer: others may be about to look what became of them. */
+  watch(): void
   /** The last journal entry that is known to be written. */
   seq(): number
   fence(): number
@@ -51,6 +55,7 @@ export type DriveOptions = {
 }
 
 const pauseAfterStoreError = 250
+const tellAgainMs = 60_000
 
 /** Steps through a run until it is over or waits for somebody: reads, asks `next`, performs, appends, again. Has no rules of its own. */
 export function drive(engine: Engine, lease: RunLease, options: DriveOptions): Drive {
@@ -60,6 +65,8 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   /** Of the model, and of tools what became of a call: nothing is lost by asking again. */
   const asking = new AbortController()
   const calling = new AbortController()
+  /** Of what is under way when this process can see to it no longer. */
+  let leaving = new AbortController()
   const outOfTime = new AbortController()
   let approvals: ReadonlyMap<ApprovalId, ApprovalRecord> = new Map()
   let outer: RunRecord | null = null
@@ -70,6 +77,11 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   let background: unknown = null
   let broken = false
   let newer = false
+  let ending = false
+  /** When to say next that the database is away, on the monotonic clock. */
+  let tellAgain = 0
+  /** Since when the lease was asked for in vain, on the monotonic clock. */
+  let unanswered: number | null = null
   const woken = new Set<RunId>()
   const prompts = createPrompts(store, settings.limits.transcript)
 
@@ -140,10 +152,12 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         endRun(lease, store.now(), cancelled(step.request))
         return false
       case 'abort-calls':
+        ending = true
         abortAll('The run was cancelled.')
         await somethingChanges(endOfTime(lease.state, budget()))
         return false
       case 'stop':
+        ending = true
         stopAll(step.failure)
         await somethingChanges()
         return false
@@ -317,8 +331,12 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     // A tool that blocked the process, or its being stopped, may have outlasted the lease: the call is on record, so it is made.
     while (!lease.isHeld()) await renewed()
     const make = (abortSignal: AbortSignal) => dispatch(permit, { abortSignal, prompt })
-    const bounds = { limit: settings.limits.result, abortSignal: calling.signal, outOfTime: outOfTime.signal }
-    lease.draft(await makeCall(call, tool, bounds, make))
+    const bounds = {
+      limit: settings.limits.result,
+      ...{ abortSignal: calling.signal, leaving: leaving.signal, outOfTime: outOfTime.signal },
+    }
+    const finished = await makeCall(call, tool, bounds, make)
+    if (finished) lease.draft(finished)
     running.delete(call.proposed.callId)
     changed.resolve()
     await lease.flush()
@@ -344,8 +362,10 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
 
   async function work(): Promise<void> {
     const { error } = lease.state
-    if (error?.code === 'TAMPERED' && lease.state.status === 'RUNNING')
-      endRun(lease, store.now(), failed(error.code, error.message))
+    if (error?.code === 'TAMPERED' && lease.state.status === 'RUNNING') {
+      const children = await fromStore(openRunsOnRecord(store, lease.run))
+      endRun(lease, store.now(), failed(error.code, error.message), children)
+    }
     for (let released = false; !released; ) {
       // What comes of a run that is being failed already changes nothing, unless it is somebody else's by now.
       if (background !== null && (!broken || background instanceof LeaseLost)) throw background
@@ -374,6 +394,9 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
           return
         }
         if (isUnavailable(error)) {
+          if (performance.now() > tellAgain)
+            log.warn({ runId: lease.run.id, err: error }, 'The database does not answer: the run waits for it')
+          tellAgain = performance.now() + tellAgainMs
           // Nothing is half done: what was drafted is written by the next flush, what was read is read again.
           unseen = true
           await delay(pauseAfterStoreError, undefined, { signal: stopping }).catch(() => {})
@@ -408,6 +431,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
 
   async function fail(error: unknown) {
     broken = true
+    ending = true
     abortAll('The run failed.')
     await allQuiet()
     const cancel = await cancelSoFar()
@@ -420,7 +444,12 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   }
 
   const stop = () => poke()
-  const abandon = () => abortAll('The server is shutting down.')
+  const abandon = () => leave('The server is shutting down.')
+  function leave(reason: string) {
+    const error = new DOMException(reason, 'AbortError')
+    asking.abort(error)
+    leaving.abort(error)
+  }
   stopping.addEventListener('abort', stop)
   abandoning.addEventListener('abort', abandon)
   const done = survive().finally(() => {
@@ -436,13 +465,24 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   }
   return {
     done,
+    isEnding: () => ending,
     isUnseen: () => unseen,
     isHeld: lease.isHeld,
     poke,
     lose,
+    watch() {
+      const since = performance.now() - (unanswered ?? Number.POSITIVE_INFINITY)
+      // A process that was only busy is answered soon.
+      if (running.size === 0 || since < settings.leaseMs / 10 || lease.isHeld()) return
+      leaving.abort(new DOMException('The database is away, and the lease of the run is over.', 'AbortError'))
+      // Should the lease turn out to be still there, what is begun then goes on.
+      leaving = new AbortController()
+    },
     async renew() {
+      unanswered ??= performance.now()
       try {
         if (await lease.renew()) poke()
+        unanswered = null
       } catch (error) {
         if (!(error instanceof LeaseLost)) throw error
         lose()

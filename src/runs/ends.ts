@@ -8,10 +8,12 @@ import { nobodyAsks } from './next.ts'
 
 type Ending = Extract<EntryBody, { type: 'completed' | 'failed' | 'cancelled' }>
 
-/** Drafts a run's last entry, and with it {@link settleApprovals}: one that completes has nothing open. */
-export function endRun(lease: RunLease, now: number, ending: Ending): void {
-  // An agent that was asked has nobody left to answer.
-  const children = openChildren(lease.state)
+/**
+ * Drafts a run's last entry, and with it {@link settleApprovals}: one that completes has nothing open.
+ *
+ * @param children The runs that it asked for and that are not over: an agent that was asked has nobody left to answer.
+ */
+export function endRun(lease: RunLease, now: number, ending: Ending, children = openChildren(lease.state)): void {
   lease.draft(ending)
   if (ending.type !== 'completed') settleApprovals(lease, now)
   const cancel = { by: null, at: now, reason: nobodyAsks }

@@ -24,8 +24,8 @@ export type RunLease = {
   /** Why a step was refused for good, once one was. */
   readonly refusal: StoreFailed | null
   /**
-   * Whether the lease has time left, by the monotonic clock and by the store's: a process that slept does not believe its own watch, which may
-   * have stood still, and by the store's others would take the run.
+   * Whether the lease has time left, by the monotonic clock, the time of day and the store's: a process that slept does not believe its own watch,
+   * which may have stood still, and by the store's others would take the run.
    */
   isHeld(): boolean
   draft(body: EntryBody, brings?: Drafted): void
@@ -102,6 +102,9 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
   let draft: { entries: EntryRecord[]; brings: Drafted[]; from: number } = { entries: [], brings: [], from: loaded.seq }
   const trustedMs = leaseMs * (1 - clockMargin)
   let heldUntil = heldSince + trustedMs
+  // The monotonic clock of a machine that was suspended stood still meanwhile, and MongoDB's is counted on by it. A time of day that was set
+  // costs a renewal.
+  let heldUntilTime = Date.now() + heldUntil - performance.now()
   let until = claimed.lease?.until ?? 0
   // Not what a step's answer says: only what came before the approvals were last read has been seen.
   let signalsSeen = claimed.signals
@@ -221,7 +224,8 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
   async function refresh() {
     const there = await store.runs.get(run.id)
     if (!there || there.fence !== run.fence) throw lost()
-    run = there
+    // What was read before a step of ours was answered is older than what that says.
+    if (there.seq >= run.seq) run = { ...there, gated: run.gated || there.gated }
     signalsSeen = there.signals
   }
 
@@ -241,7 +245,8 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     get refusal() {
       return refusal
     },
-    isHeld: () => !stopped.signal.aborted && performance.now() < heldUntil && store.now() < until,
+    isHeld: () =>
+      !stopped.signal.aborted && performance.now() < heldUntil && Date.now() < heldUntilTime && store.now() < until,
     draft(body, brings) {
       if (refusal && !isLastWord(body)) throw refusal
       add(body)
@@ -257,7 +262,7 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
     refresh,
     async renew() {
       if (stopped.signal.aborted) throw lost()
-      const asked = performance.now()
+      const [asked, askedTime] = [performance.now(), Date.now()]
       const asFarAs = store.now() + leaseMs
       const renewed = await store.runs.renew(run.id, run.fence, asFarAs)
       if (!renewed) {
@@ -265,6 +270,7 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
         throw lost()
       }
       heldUntil = asked + trustedMs
+      heldUntilTime = askedTime + trustedMs
       until = asFarAs
       return renewed.signals !== signalsSeen
     },

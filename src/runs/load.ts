@@ -1,7 +1,7 @@
 import { CountersignError } from '../errors.ts'
 import type { ApprovalId, RunId } from '../ids.ts'
 import { sha256 } from '../json.ts'
-import { type ApprovalRecord, isOver, type RunRecord } from '../store/records.ts'
+import { type ApprovalRecord, type EntryRecord, isOver, type RunRecord } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 import {
   approvalIdFor,
@@ -13,7 +13,7 @@ import {
   presentCalls,
   type RunState,
 } from './fold.ts'
-import { readEntries } from './journal.ts'
+import { readEntries, readEntry } from './journal.ts'
 
 const pageSize = 500
 
@@ -57,6 +57,29 @@ export async function relativesOf(
   const outer = (parent && children.get(parent.runId)) ?? null
   if (outer) children.delete(outer.id)
   return { outer, children }
+}
+
+/** The runs of agents that a run asked for and that are not over, by what its journal says where it can be read: also of one that does not hold together. */
+export async function openRunsOnRecord({ journal, runs }: Store, { id, seq }: RunRecord): Promise<RunId[]> {
+  const found: RunId[] = []
+  for (let after = 0; after < seq; after += pageSize) {
+    const ids = (await journal.read(id, after, pageSize)).flatMap((record) => childOf(record) ?? [])
+    const children = ids.length > 0 ? await runs.getMany(ids) : []
+    // Whoever can write there must not make it end the runs of others.
+    found.push(
+      ...children.filter((child) => child.parent?.runId === id && !isOver(child.status)).map((child) => child.id),
+    )
+  }
+  return found
+}
+
+function childOf(record: EntryRecord): RunId | null {
+  try {
+    const entry = readEntry(record)
+    return entry.type === 'child-started' ? entry.childId : null
+  } catch {
+    return null
+  }
 }
 
 /** The state of a claimed run; for a journal that cannot be believed, one that says where it ends, and in `error` what is wrong. */

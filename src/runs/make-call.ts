@@ -14,6 +14,8 @@ type CallBounds = {
   readonly limit: number
   /** Tells the tool to stop, and waits for how it ends. */
   readonly abortSignal: AbortSignal
+  /** The same, because this process may not see to it any longer. */
+  readonly leaving: AbortSignal
   /** The time of the run is over: nothing is waited for. */
   readonly outOfTime: AbortSignal
 }
@@ -24,21 +26,22 @@ type Finished = Pick<EntryOf<'call-finished'>, 'type' | 'callId' | 'outcome' | '
 
 /**
  * Makes a call and says how it ended, whatever it does: a throw is an error for the model, and so is a result that cannot be recorded. One
- * whose time is over has ended: what it still does or gives is nobody's any more.
+ * whose time is over has ended: what it still does or gives is nobody's any more. Null for one that was left and gave nothing: it was cut off,
+ * as by a crash, and whoever has the run next sees to that.
  */
 export async function makeCall(
   call: Call,
   tool: AgentTool,
-  { limit, abortSignal, outOfTime }: CallBounds,
+  { limit, abortSignal, leaving, outOfTime }: CallBounds,
   make: (abortSignal: AbortSignal) => Promise<unknown>,
-): Promise<Finished> {
+): Promise<Finished | null> {
   const finished = { type: 'call-finished' as const, callId: call.proposed.callId }
   const { timeoutMs } = tool
   const late = new AbortController()
   const stop = (ms: number) => late.abort(new DOMException(tookLonger('call', ms), 'TimeoutError'))
   const timer = timeoutMs === null ? undefined : setTimeout(stop, timeoutMs, timeoutMs)
   const over = AbortSignal.any([late.signal, outOfTime])
-  const told = AbortSignal.any([abortSignal, over])
+  const told = AbortSignal.any([abortSignal, leaving, over])
   // Unless somebody listens, Node asks the signals behind it only when it is asked itself: by then they may be gone.
   const follow = () => {}
   told.addEventListener('abort', follow)
@@ -47,7 +50,9 @@ export async function makeCall(
     result = await orAborted(make(told), over)
   } catch (error) {
     // Whatever the tool makes of being told to stop.
-    const message = over.aborted ? `${messageOf(over.reason)} ${toldToStop}` : messageOf(error)
+    if (leaving.aborted && !over.aborted && !abortSignal.aborted) return null
+    const why = messageOf(over.aborted ? over.reason : error)
+    const message = over.aborted || abortSignal.aborted ? `${why} ${toldToStop}` : why
     return { ...finished, outcome: { error: message }, modelOutput: null }
   } finally {
     clearTimeout(timer)
@@ -58,7 +63,9 @@ export async function makeCall(
     ...finished,
     outcome,
     modelOutput:
-      'result' in outcome ? await wordsFor(call, tool, result, limit, AbortSignal.any([abortSignal, outOfTime])) : null,
+      'result' in outcome
+        ? await wordsFor(call, tool, result, limit, AbortSignal.any([abortSignal, leaving, outOfTime]))
+        : null,
   }
 }
 

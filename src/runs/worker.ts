@@ -6,7 +6,7 @@ import { isUnavailable } from '../errors.ts'
 import type { RunId } from '../ids.ts'
 import type { RunRecord } from '../store/records.ts'
 import { isOver } from '../store/records.ts'
-import type { NewLease, News } from '../store/store.ts'
+import type { NewLease, News, Store } from '../store/store.ts'
 import { type Drive, drive } from './drive.ts'
 import type { RunState } from './fold.ts'
 import { holdLease, newLease, type RunLease } from './lease.ts'
@@ -20,9 +20,10 @@ export type Worker = {
   /**
    * Something about this run changed: looks at it here and now, or marks it due when there is no room. Never rejects.
    *
+   * @param always Also when there is no room: for a cancel, which takes a step and no more.
    * @returns the record as it was claimed for that; null when it was not.
    */
-  wake(id: RunId): Promise<RunRecord | null>
+  wake(id: RunId, always?: boolean): Promise<RunRecord | null>
   /** A lease for a run about to be created, if there is room for it; to be given to `adopt`, or to `drop`. */
   reserve(): Reservation | null
   /** Goes on with a run whose lease this process holds. */
@@ -49,6 +50,8 @@ const largestBatch = 16
 const rememberedRuns = 64
 /** Above the limit, for runs that are woken: a cancel or a decision must not wait for models that hang. */
 const extraForWoken = 8
+/** In ms. */
+const largestAllowance = 100
 /** A decision this old that its run has not heard of has lost its signal. */
 const unheardMs = 5_000
 
@@ -60,6 +63,9 @@ export function createWorker(engine: WorkerEngine): Worker {
   const stirred = new Set<RunId>()
   /** The tenants of the runs that were begun here last. */
   const served: string[] = []
+  const sweepMs = Math.min(longestSweep, settings.leaseMs / 6)
+  /** How long it may take to look for those who had less than their share. */
+  const allowance = { ms: largestAllowance, asOf: performance.now() }
   let reserved = 0
   let backlog = false
   const stopping = new AbortController()
@@ -70,12 +76,20 @@ export function createWorker(engine: WorkerEngine): Worker {
 
   const drives = () => [...active.values()].filter((working) => 'poke' in working)
   const holding = { store, log, leaseMs: settings.leaseMs, wake: (id: RunId) => void wake(id) }
-  const hasRoom = (extra = 0) => active.size + reserved < settings.maxConcurrentRuns + extra && !stopping.signal.aborted
+  /** Runs that only wait for calls which do not hear that they shall stop keep nobody from a place, up to as many as there can be. */
+  const room = () => {
+    const ending = drives().filter((driving) => driving.isEnding()).length
+    return (
+      settings.maxConcurrentRuns - active.size - reserved + Math.min(ending, settings.maxConcurrentRuns + extraForWoken)
+    )
+  }
+  const hasRoom = (extra = 0) => room() + extra > 0 && !stopping.signal.aborted
 
-  function wake(id: RunId): Promise<RunRecord | null> {
+  function wake(id: RunId, always = false): Promise<RunRecord | null> {
     const working = active.get(id)
     if (working && 'poke' in working) working.poke()
-    else if (working || !hasRoom(extraForWoken)) inBackground(signal(id), 'signalling a run')
+    else if (working || !hasRoom(always ? Number.POSITIVE_INFINITY : extraForWoken))
+      inBackground(signal(id), 'signalling a run')
     else return claimAndDrive(id)
     return Promise.resolve(null)
   }
@@ -165,7 +179,7 @@ export function createWorker(engine: WorkerEngine): Worker {
   async function sweepDue() {
     backlog = false
     // What starts while the claim is under way may exceed the room by this batch.
-    const limit = Math.min(largestBatch, settings.maxConcurrentRuns - active.size - reserved)
+    const limit = Math.min(largestBatch, room())
     if (limit <= 0 || stopping.signal.aborted) {
       backlog = true
       return
@@ -194,11 +208,22 @@ export function createWorker(engine: WorkerEngine): Worker {
     // With one that had none.
     const share = served.length / (times.size + 1)
     const sated = [...times].filter(([, had]) => had.length >= share).map(([tenant]) => tenant)
-    const first = sated.length > 0 ? await store.runs.claimDue(agentNames, limit, lease, sated) : []
+    const first = sated.length > 0 ? await claimOfOthers(agentNames, limit, lease, sated) : []
     if (first.length === limit) return first
     const rest = store.runs.claimDue(agentNames, limit - first.length, lease)
     // What was claimed is worked on, whatever becomes of the others.
     return [...first, ...(await (first.length > 0 ? rest.catch(() => []) : rest))]
+  }
+
+  /** To find that the due runs are all of some takes the longer the more they are: it is left out when it has taken more than a tenth of the time lately. */
+  async function claimOfOthers(...[agentNames, limit, lease, sated]: Required<Parameters<Store['runs']['claimDue']>>) {
+    const begun = performance.now()
+    allowance.ms = Math.min(largestAllowance, allowance.ms + (begun - allowance.asOf) / 10)
+    allowance.asOf = begun
+    if (allowance.ms <= 0) return []
+    const found = await store.runs.claimDue(agentNames, limit, lease, sated)
+    allowance.ms -= performance.now() - begun
+    return found
   }
 
   async function sweepUnheard(before: number) {
@@ -223,6 +248,10 @@ export function createWorker(engine: WorkerEngine): Worker {
 
   async function renewAll() {
     await Promise.all(drives().map((driving) => driving.renew()))
+  }
+
+  async function watchAll() {
+    for (const driving of drives()) driving.watch()
   }
 
   async function sweep() {
@@ -254,7 +283,8 @@ export function createWorker(engine: WorkerEngine): Worker {
       // Apart from each other: a claim that has to wait, for another's transaction on that run, must not cost this process its leases.
       sweeping = Promise.all([
         repeat(leaseMs / 3, 'Renewing the leases', renewAll),
-        repeat(Math.min(longestSweep, leaseMs / 6), 'The sweep for due runs', sweep),
+        repeat(leaseMs / 10, 'Watching the leases', watchAll),
+        repeat(sweepMs, 'The sweep for due runs', sweep),
         repeat(4 * leaseMs, 'Looking for runs that wait for an agent', unservedWatch(engine)),
         repeat(longestSweep, 'The sweep for deadlines', () => deadlines.look(longestSweep)),
       ])

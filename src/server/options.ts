@@ -39,13 +39,13 @@ export type ServerOptions = {
   rateLimits?: Partial<RateLimits> | undefined
   /** Whether who requested a run may resolve its approvals. Default false; always true while nobody has to sign in. */
   allowSelfApproval?: boolean | undefined
-  /** How long, in ms, a process owns a run without renewing: after a crash its runs are taken over within twice that. Default 15,000. */
+  /** How long, in ms, a process owns a run without renewing: after a crash its runs are taken over within twice that. 100 to 3,600,000, default 15,000. */
   leaseMs?: number | undefined
   /** How many runs this process works on at once; more wait in the database. Default 64. */
   maxConcurrentRuns?: number | undefined
   /** In bytes of JSON text, UTF-8: arguments 256 KB, result 1 MB, message 1 MB, each at most 3 MB; transcript 16 MB. */
   limits?: Partial<Limits> | undefined
-  /** How long, in ms, `close` lets work under way finish. Default 10,000. */
+  /** How long, in ms, `close` lets work under way finish. At most 600,000, default 10,000. */
   graceMs?: number | undefined
   /** Where to log: pino's, at level info to stdout by default. */
   logger?: Logger | undefined
@@ -77,9 +77,9 @@ export const originsShape = z.array(
 /** A misspelt `authenticate` must not make a server that is open. */
 const shape = z.strictObject({
   agents: z.array(z.unknown(), 'must be a list of agents that defineAgent made'),
-  leaseMs: atLeast(100).default(defaultSettings.leaseMs),
+  leaseMs: atLeast(100).max(3_600_000).default(defaultSettings.leaseMs),
   maxConcurrentRuns: atLeast(1).default(defaultSettings.maxConcurrentRuns),
-  graceMs: atLeast(0).default(10_000),
+  graceMs: atLeast(0).max(600_000).default(10_000),
   allowedOrigins: originsShape.default([]),
   introspection: z.boolean().optional(),
   graphiql: z.boolean().optional(),

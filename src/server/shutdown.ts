@@ -31,13 +31,13 @@ export async function shutDown({
   graceMs,
   log,
 }: Running): Promise<void> {
-  const requestsOver = AbortSignal.timeout(graceMs / 2)
+  const requestsOver = AbortSignal.timeout(Math.ceil(graceMs / 2))
   live.endAll()
   endWaits.abort()
   await Promise.race([activity.settled(), aborted(requestsOver)])
   await webSockets.close(AbortSignal.any([requestsOver, AbortSignal.timeout(1_000)]))
   if (requestsOver.aborted) for (const server of httpServers) server.closeAllConnections()
-  const engineOver = AbortSignal.timeout(graceMs / 2)
+  const engineOver = AbortSignal.timeout(Math.ceil(graceMs / 2))
   const stopped = engine[Symbol.asyncDispose]()
   await Promise.race([stopped, aborted(engineOver)])
   if (engineOver.aborted)

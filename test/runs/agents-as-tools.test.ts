@@ -4,9 +4,10 @@ import { parsePrincipal } from '../../src/access/principal.ts'
 import type { Agent } from '../../src/agents/agent.ts'
 import { asTool } from '../../src/agents/as-tool.ts'
 import { tool } from '../../src/agents/tool.ts'
-import { childRunId } from '../../src/ids.ts'
+import { childRunId, type RunId } from '../../src/ids.ts'
 import { startRun } from '../../src/runs/start.ts'
 import type { RunRecord } from '../../src/store/records.ts'
+import { openFileShop } from './file-shop.ts'
 import { agentOf, isDone, isPaused, openShop, tally, typesOf } from './workshop.ts'
 
 /** Whose one call needs an approver. */
@@ -107,4 +108,20 @@ describe('an agent as a tool', () => {
     end.resolve('done')
     await shop.until(id, isPaused)
   })
+})
+
+test('of a run whose journal was changed the runs that it asked for are cancelled, with their approvals', async () => {
+  const { made, agent } = payer()
+  await using shop = await openFileShop({ agents: [asking(agent)] })
+  const { id } = await shop.start({ waitMs: 20_000 })
+  const [begun] = (await shop.journal(id)).flatMap((entry) => (entry.type === 'child-started' ? [entry.childId] : []))
+  const inner = await shop.until(begun as RunId, isPaused)
+  const [approval] = await shop.pending(inner.id)
+  const change = `UPDATE journal SET text = replace(text, 'Do it', 'Do that') WHERE run_id = ? AND seq = 1`
+  expect(shop.write(change, id)).toBe(1)
+  await shop.engine.worker.wake(id)
+  expect(await shop.until(id, isDone)).toMatchObject({ status: 'FAILED', error: { code: 'TAMPERED' } })
+  expect(await shop.until(inner.id, isDone)).toMatchObject({ status: 'CANCELLED' })
+  expect(await shop.store.approvals.get(approval?.id as never)).toMatchObject({ status: 'CANCELLED' })
+  expect(made.made.size).toBe(0)
 })

@@ -40,6 +40,36 @@ test('while models that never answer hold all places, cancels and decisions of o
   expect(ends).toMatchObject(hung.map(() => ({ run: { status: 'CANCELLED' } })))
 })
 
+test('while calls that never end hold all places, runs that wait are cancelled; once those are cancelled too, others have their places', async () => {
+  const { mark, made } = tally()
+  let hanging = 0
+  const hang = () => {
+    hanging += 1
+    return new Promise(() => {})
+  }
+  const guarded = { inputSchema, approval: 'required' as const, execute: mark }
+  const agents = [
+    agentOf({ guarded }, [[{ call: 'guarded' }]]),
+    agentOf({ hang: { inputSchema, execute: hang } }, [[{ call: 'hang' }]], { name: 'hung' }),
+  ]
+  await using shop = await openShop({ agents, settings: { maxConcurrentRuns: 2 } })
+  const waiting = await shop.start({ waitMs: 20_000 })
+  // More than there are places, with those for runs that are woken: all are begun by waking them.
+  const hung = await Promise.all(Array.from({ length: 12 }, () => shop.start({ agentName: 'hung' })))
+  while (hanging < 2) await turns(1)
+  for (const { id } of hung) await shop.engine.worker.wake(id)
+  while (hanging < 10) await turns(1)
+  expect(await cancelRun(shop.engine, rita, { runId: waiting.id })).toMatchObject({ run: { status: 'CANCELLED' } })
+  // They stay in their calls, and are on record as being cancelled.
+  await Promise.all(hung.map(({ id }) => shop.engine.store.runs.signal(id, { by: rita.id, at: 0, reason: null })))
+  const { id } = await shop.start({ waitMs: 20_000 })
+  const [approval] = await shop.pending(id)
+  if (!approval) throw new Error('An approval was expected.')
+  await shop.decide(approval)
+  expect(await shop.until(id, isDone)).toMatchObject({ status: 'COMPLETED' })
+  expect([...made.values()]).toEqual([1])
+})
+
 /** A model that begins to speak and never ends, whatever its signal says; `more` is what it says next. */
 function endlessModel(more: () => LanguageModelV4StreamPart) {
   const dropped = Promise.withResolvers<void>()
@@ -84,6 +114,9 @@ describe('a model that never stops', () => {
 
   test.each<[string, () => LanguageModelV4StreamPart]>([
     ['text', () => ({ type: 'text-delta', id: '1', delta: 'x'.repeat(1_000) })],
+    ['sources', () => ({ type: 'source', sourceType: 'url', id: '1', url: `https://x.example/${'x'.repeat(1_000)}` })],
+    ['files', () => ({ type: 'file', mediaType: 'image/png', data: { type: 'data', data: new Uint8Array(1_000) } })],
+    ['blocks', () => ({ type: 'text-start', id: '2' })],
     ['calls', () => ({ type: 'tool-call', toolCallId: '1', toolName: 'x', input: 'x'.repeat(1_000) })],
   ])(
     'and fills more than a transcript with %s fails its run, is asked once, and nothing of it is kept',

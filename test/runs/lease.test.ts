@@ -165,6 +165,29 @@ describe('the lease is kept', () => {
   })
 })
 
+test('what was read before a step, and arrives after it, takes nothing of it back', async () => {
+  const arrival = Promise.withResolvers<void>()
+  const read = Promise.withResolvers<void>()
+  await using scene = await hold(async (method, call) => {
+    const answer = await call()
+    if (method !== 'runs.get') return answer
+    read.resolve()
+    await arrival.promise
+    return answer
+  })
+  const { lease } = scene
+  const refreshed = lease.refresh()
+  await read.promise
+  lease.draft(responded('Hi'), { gated: true })
+  await lease.flush()
+  arrival.resolve()
+  await refreshed
+  expect(lease.run).toMatchObject({ seq: 2, gated: true })
+  lease.draft(completed())
+  await lease.flush()
+  expect(lease.run).toMatchObject({ seq: 3, gated: true, status: 'COMPLETED' })
+})
+
 test('what is drafted from many sides at once is written once, in order, through one queue', async () => {
   let under = 0
   let most = 0

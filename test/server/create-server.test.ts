@@ -32,6 +32,8 @@ test.each([
     /cannot be read/,
   ],
   ['a misspelt prefix', { agents, database: { url: 'file:./none.db', prefx: 'a_' } }, 'INVALID_CONFIGURATION', /prefx/],
+  ['a lease of a month', { agents, leaseMs: 30 * 86_400_000 }, 'INVALID_CONFIGURATION', /leaseMs/],
+  ['a grace of a month', { agents, graceMs: 30 * 86_400_000 }, 'INVALID_CONFIGURATION', /graceMs/],
   ['a lease of 0 ms', { agents, leaseMs: 0 }, 'INVALID_CONFIGURATION', /leaseMs/],
   ['an authenticate and JWTs', { agents, authenticate: testPrincipals, jwt }, 'INVALID_CONFIGURATION', /'jwt'/],
   [
@@ -103,6 +105,13 @@ test('a database that another server holds is refused, and the server can start 
   await expect(second.start()).rejects.toMatchObject({ code: 'STORE_IN_USE' })
   await first.close()
   await second.start()
+})
+
+test('a grace of an odd number of ms ends as any', async () => {
+  const server = createServer({ logger, agents, database: ':memory:', graceMs: 1 })
+  const { url } = await server.listen({ port: 0 })
+  await server.close()
+  await expect(fetch(`${url}/ready`)).rejects.toThrow()
 })
 
 test('the operations without HTTP are given a principal each', async () => {

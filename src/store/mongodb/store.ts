@@ -58,7 +58,7 @@ export async function openMongoStore({ url, prefix = '', clock }: MongoOptions):
   /** One operation of the port, with its errors in the port's words. */
   async function ask<Result>(operation: () => Promise<Result>): Promise<Result> {
     if (closing) throw closedError()
-    const asked = operation()
+    const asked = databaseTime.settled().then(operation)
     underWay.add(asked)
     try {
       return await asked

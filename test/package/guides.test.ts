@@ -4,18 +4,21 @@ import { expect, onTestFinished, test } from 'vitest'
 import { run } from '../support/spawn-server.ts'
 
 const root = resolve(import.meta.dirname, '../..')
-const guide = readFileSync(join(root, 'docs/approvals.md'), 'utf8')
-const examples = [...guide.matchAll(/^```js\n(.*?)^```$/gms)].map(([, text = '']) => text)
+const examplesOf = (guide: string) => {
+  const text = readFileSync(join(root, 'docs', guide), 'utf8')
+  return [...text.matchAll(/^```js\n(.*?)^```$/gms)].map(([, example = ''], index) => [index, guide, example] as const)
+}
+const examples = examplesOf('approvals.md')
 
 test('the guide shows an example of each pause, of a deadline, of sensitive arguments, of agents that ask agents, of MCP tools and of a crash', () => {
   expect(examples).toHaveLength(8)
 })
 
-test.each(examples.map((text, index) => [index, text] as const))(
-  'what example %i of docs/approvals.md says it prints is what it prints',
-  async (index, text) => {
+test.each([...examples, ...examplesOf('agents.md')])(
+  'what example %i of docs/%s says it prints is what it prints',
+  async (index, guide, text) => {
     // Within the package, so that it finds itself by its name.
-    const path = join(root, `.example-${process.pid}-${index}.mjs`)
+    const path = join(root, `.example-${process.pid}-${guide}-${index}.mjs`)
     onTestFinished(() => rmSync(path, { force: true }))
     writeFileSync(path, text)
     const child = run(['--conditions=countersign-source', path], { NO_COLOR: '1' })
