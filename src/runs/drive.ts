@@ -261,6 +261,9 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   async function recoverAll(calls: readonly Call[]): Promise<boolean> {
     const agent = agents.get(lease.run.agentName)
     if (!agent) return leaveToOthers()
+    // Whose lease is over, because the database is away, asks no tool what others may be asking it.
+    while (!lease.isHeld() && !stopping.aborted) await renewed()
+    if (stopping.aborted) return false
     recover(calls, { engine, lease, agent, abortSignal: asking.signal, inBackground })
     return false
   }

@@ -51,8 +51,10 @@ export async function makeCall(
   } catch (error) {
     // Whatever the tool makes of being told to stop.
     if (leaving.aborted && !over.aborted && !abortSignal.aborted) return null
-    const why = messageOf(over.aborted ? over.reason : error)
-    const message = over.aborted || abortSignal.aborted ? `${why} ${toldToStop}` : why
+    const why = over.aborted ? over.reason : error
+    // A tool that has words of its own for how it ended knows that.
+    const message =
+      over.aborted || (told.aborted && why === told.reason) ? `${messageOf(why)} ${toldToStop}` : messageOf(why)
     return { ...finished, outcome: { error: message }, modelOutput: null }
   } finally {
     clearTimeout(timer)

@@ -222,15 +222,15 @@ forEachStore(({ serve, editApproval, editEntry, rounds }) => {
       expect((await eventsOf(api, child.id)).at(-1)).toMatchObject({ __typename: 'RunCancelled', by: null })
     })
 
-    test('because its journal was changed, so that nobody knows what it asked for: what is within does not go on for nobody', async () => {
+    test('because its journal was changed: what is within ends with it, and so does its approval', async () => {
       const { kept, tools } = toolbox()
       await using api = await serve({ agents: [asking(worker(tools).agent, ['pay:a']).agent] })
       const run = await start(api)
       const child = await childOf(api, run.id)
       await editEntry(String(api.database), run.id, 2, (text) => text.replace('model-responded', 'model-responded '))
       expect(await cancel(api, run.id)).toMatchObject({ __typename: 'RunStateError', run: { status: 'FAILED' } })
-      await decide(api, run.requirements[0].approval.id)
       expect(await finished(api, child.id)).toMatchObject({ status: 'CANCELLED' })
+      expect(await readApproval(api, run.requirements[0].approval.id)).toMatchObject({ status: 'CANCELLED' })
       expect(kept.made).toEqual([])
     })
 

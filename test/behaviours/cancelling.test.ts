@@ -72,7 +72,7 @@ forEachStore(({ serve }) => {
       await entered
       expect(await cancel(api, id)).toMatchObject(cancelled)
       expect(callsOf(await readRun(api, id))).toMatchObject([
-        { status: 'FAILED', error: 'The run was cancelled.' },
+        { status: 'FAILED', error: 'The run was cancelled. It was told to stop, and the call may have happened.' },
         { status: 'FAILED', error: 'Rolled back.' },
         { status: 'SUCCEEDED', result: 'half' },
       ])

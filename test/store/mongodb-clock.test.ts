@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Db, MongoClient } from 'mongodb'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { databaseClock } from '../../src/store/mongodb/clock.ts'
 import { collectionsOf, type RunDocument } from '../../src/store/mongodb/documents.ts'
 import { mongoDatabase, mongodbIsOff } from '../support/mongodb-database.ts'
 import { type SpawnedServer, spawnServer } from '../support/spawn-server.ts'
@@ -122,3 +123,25 @@ describe.skipIf(mongodbIsOff())('with times of day that are two hours apart', { 
     expect(late).toBeLessThan(10_000)
   })
 })
+
+test.skipIf(mongodbIsOff())(
+  'a time of day that leaps, as when the machine was suspended, has the clock set once before anything is asked',
+  async () => {
+    await using client = new MongoClient(url, { monitorCommands: true })
+    const db = client.db()
+    using clock = await databaseClock(db)
+    let asked = 0
+    client.on('commandStarted', ({ commandName }) => {
+      asked += commandName === 'hello' ? 1 : 0
+    })
+    await clock.settled()
+    expect(asked).toBe(0)
+    const { now } = Date
+    using _ = { [Symbol.dispose]: () => vi.restoreAllMocks() }
+    vi.spyOn(Date, 'now').mockImplementation(() => now() + hour)
+    await Promise.all([clock.settled(), clock.settled()])
+    await clock.settled()
+    expect(asked).toBe(1)
+    expect(Math.abs(clock.now() - now())).toBeLessThan(10_000)
+  },
+)
