@@ -30,7 +30,7 @@ export type Worker = {
   adopt(lease: RunLease): void
   /** Takes the lease of a run that waits, for an operation; null when it is not waiting (any more) or stays in other hands. */
   take(id: RunId): Promise<RunLease | null>
-  /** Begins nothing more, gives back the leases. Running tools have half of `graceMs` to end, are then told to stop, and are left behind after the other half. */
+  /** Begins nothing more, gives back the leases. Running tools have three quarters of `graceMs` to end, are then told to stop, and are left behind after the last one. */
   stop(graceMs: number): Promise<void>
 }
 
@@ -343,9 +343,9 @@ export function createWorker(engine: WorkerEngine): Worker {
       const ended = new AbortController()
       const end = quiet().then(() => ended.abort())
       const atMost = (ms: number) => delay(ms, undefined, { signal: ended.signal }).catch(() => {})
-      await atMost(graceMs / 2)
+      await atMost(0.75 * graceMs)
       abandoning.abort()
-      await atMost(graceMs / 2)
+      await atMost(0.25 * graceMs)
       // A tool that ignores its abortSignal is left behind: its call is on record as started.
       for (const driving of drives()) driving.lose()
       await Promise.race([end, atMost(100)])

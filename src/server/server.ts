@@ -115,6 +115,7 @@ export function serverWithin(bounds: HttpBounds, options: ServerOptions): Server
   let running: { readonly engine: Engine; readonly access: Access } | undefined
   let starting: Promise<void> | undefined
   let closing: Promise<void> | undefined
+  let graceUntil = Number.POSITIVE_INFINITY
 
   const refusal = () => (closing ? 'it is stopping' : running ? null : 'it has not started')
   const present = () => {
@@ -127,6 +128,7 @@ export function serverWithin(bounds: HttpBounds, options: ServerOptions): Server
   const failures = failedSignIns(rateLimit(rateLimits.failedSignInsPerMinute, monotonic))
   const signIn = signInWith((...asked) => present().access.identify(...asked), failures, log)
   const watch: Watch = (identity, onOver) => present().access.watch(identity, onOver)
+  const graceLeft = () => Math.min(graceMs, Math.max(0, graceUntil - performance.now()))
   const readiness = async () => refusal() ?? (await storeRefusal(presentEngine()))
   const as =
     <Input extends unknown[], Result>(
@@ -169,7 +171,7 @@ export function serverWithin(bounds: HttpBounds, options: ServerOptions): Server
     const hub = opened.use(createHub(store, endWaits.signal))
     const worker = createWorker({ store, hub, agents, offered, settings, log })
     // Less than what `shutDown` waits for, so that the database is closed as well.
-    opened.defer(() => worker.stop(graceMs * 0.4))
+    opened.defer(() => worker.stop(0.8 * graceLeft()))
     await worker.start()
     resources.use(opened.move())
     const engine = { store, hub, worker, agents, offered, settings: withAccess(settings, access), log }
@@ -206,7 +208,18 @@ export function serverWithin(bounds: HttpBounds, options: ServerOptions): Server
     close() {
       closing ??= (async () => {
         await starting?.catch(() => {})
-        await shutDown({ live, endWaits, activity, webSockets, httpServers, engine: resources, graceMs, log })
+        graceUntil = performance.now() + graceMs
+        await shutDown({
+          live,
+          endWaits,
+          activity,
+          webSockets,
+          httpServers,
+          engine: resources,
+          graceMs,
+          graceLeft,
+          log,
+        })
       })()
       return closing
     },

@@ -14,12 +14,14 @@ export type Running = {
   /** Worker, hub and store. */
   readonly engine: AsyncDisposable
   readonly graceMs: number
+  /** Of it, in ms. */
+  readonly graceLeft: () => number
   readonly log: Logger
 }
 
 /**
- * Ends everything in order; new work is refused already when this is called. Of the grace period the requests under way have the first half,
- * the runs the second. Listening goes on until they are done, so that whoever asks for readiness in the meantime is told no.
+ * Ends everything in order; new work is refused already when this is called. Of the grace period the requests under way have half at most,
+ * the runs what is left. Listening goes on until they are done, so that whoever asks for readiness in the meantime is told no.
  */
 export async function shutDown({
   live,
@@ -29,6 +31,7 @@ export async function shutDown({
   httpServers,
   engine,
   graceMs,
+  graceLeft,
   log,
 }: Running): Promise<void> {
   const requestsOver = AbortSignal.timeout(Math.ceil(graceMs / 2))
@@ -37,7 +40,7 @@ export async function shutDown({
   await Promise.race([activity.settled(), aborted(requestsOver)])
   await webSockets.close(AbortSignal.any([requestsOver, AbortSignal.timeout(1_000)]))
   if (requestsOver.aborted) for (const server of httpServers) server.closeAllConnections()
-  const engineOver = AbortSignal.timeout(Math.ceil(graceMs / 2))
+  const engineOver = AbortSignal.timeout(Math.ceil(graceLeft()))
   const stopped = engine[Symbol.asyncDispose]()
   await Promise.race([stopped, aborted(engineOver)])
   if (engineOver.aborted)
