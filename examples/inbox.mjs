@@ -41,7 +41,7 @@ function show() {
   for (const { number, agentName, toolName, arguments: input, requestedBy, expiresAt } of cards.values()) {
     const until = expiresAt ? `, until ${expiresAt}` : ''
     console.log(
-      `${number}  ${toolName} ${JSON.stringify(input)}  (${agentName}, for ${requestedBy.name ?? 'somebody'}${until})`,
+      `${number}  ${toolName} ${JSON.stringify(input)}  (${agentName}, for ${JSON.stringify(requestedBy.name ?? 'somebody')}${until})`,
     )
   }
 }
@@ -82,6 +82,6 @@ for await (const line of createInterface(process.stdin)) {
   const [, verb, which, reason] = /^([yn]) *(\d+) *(.*)$/.exec(line.trim()) ?? []
   const card = [...cards.values()].find(({ number }) => number === Number(which))
   if (!card) console.log('y 1 approves the first, n 1 why rejects it.')
-  else await decide(card, verb === 'y' ? { approve: {} } : { reject: { message: reason || null } })
+  else await decide(card, verb === 'y' ? { approve: {} } : { reject: { message: reason || null } }).catch(console.error)
 }
 await client.dispose()

@@ -5,7 +5,7 @@ import { expire } from '../approvals/deadlines.ts'
 import type { Engine } from '../engine.ts'
 import { isNewer, isUnavailable } from '../errors.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
-import { type ApprovalRecord, type CancelRequest, isOver, type RunFailure, type RunRecord } from '../store/records.ts'
+import { type ApprovalRecord, type CancelRequest, isOver, type RunRecord } from '../store/records.ts'
 import { type Budget, endOfTime, overtime } from './budget.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
@@ -20,6 +20,7 @@ import { createPrompts } from './prompts.ts'
 import { recover } from './recover.ts'
 import { fromStore } from './store-failed.ts'
 import { think } from './think.ts'
+import { createUnderWay } from './under-way.ts'
 
 /** One run being worked on here. */
 export type Drive = {
@@ -61,13 +62,10 @@ const tellAgainMs = 60_000
 export function drive(engine: Engine, lease: RunLease, options: DriveOptions): Drive {
   const { look, stopping, abandoning } = options
   const { store, agents, settings, log } = engine
-  const running = new Set<CallId | 'model'>()
-  /** Of the model, and of tools what became of a call: nothing is lost by asking again. */
-  const asking = new AbortController()
-  const calling = new AbortController()
-  /** Of what is under way when this process can see to it no longer. */
-  let leaving = new AbortController()
-  const outOfTime = new AbortController()
+  const underWay = createUnderWay((error) => {
+    if (error !== undefined) background ??= error
+    changed.resolve()
+  })
   let approvals: ReadonlyMap<ApprovalId, ApprovalRecord> = new Map()
   let outer: RunRecord | null = null
   let children: ReadonlyMap<RunId, RunRecord> = new Map()
@@ -90,12 +88,6 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     changed.resolve()
   }
 
-  function abortAll(reason: string) {
-    const error = new DOMException(reason, 'AbortError')
-    asking.abort(error)
-    calling.abort(error)
-  }
-
   async function somethingChanges(until: number | null = null) {
     const timer = until === null ? undefined : setTimeout(changed.resolve, Math.max(0, until - store.now()))
     await changed.promise
@@ -105,16 +97,12 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
 
   /** At the latest when the run's time is over: a call that does not hear that it shall stop would have no end. */
   async function allQuiet() {
-    while (running.size > 0) {
+    while (underWay.names.size > 0) {
       const present = budget()
       const failure = present && overtime(lease.state, present, store.now())
-      if (failure) stopAll(failure)
+      if (failure) underWay.stop(failure.message)
       await somethingChanges(failure ? null : endOfTime(lease.state, present))
     }
-  }
-
-  function stopAll({ message }: RunFailure) {
-    for (const stopped of [asking, outOfTime]) stopped.abort(new DOMException(message, 'TimeoutError'))
   }
 
   async function lookAround() {
@@ -140,7 +128,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       approvals,
       outer,
       children,
-      running,
+      running: underWay.names,
       budget: budget(),
       now: store.now(),
     })
@@ -153,12 +141,12 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         return false
       case 'abort-calls':
         ending = true
-        abortAll('The run was cancelled.')
+        underWay.abort('The run was cancelled.')
         await somethingChanges(endOfTime(lease.state, budget()))
         return false
       case 'stop':
         ending = true
-        stopAll(step.failure)
+        underWay.stop(step.failure.message)
         await somethingChanges()
         return false
       case 'fail':
@@ -226,8 +214,9 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     children = asked
   }
 
+  /** One that is cancelled. */
   function wakeOnce(id: RunId) {
-    if (!woken.has(id)) void engine.worker.wake(id)
+    if (!woken.has(id)) void engine.worker.wake(id, true)
     woken.add(id)
   }
 
@@ -243,18 +232,6 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     return released
   }
 
-  function inBackground(work: Promise<void>, name: CallId | 'model') {
-    running.add(name)
-    work
-      .catch((error) => {
-        background ??= error
-      })
-      .finally(() => {
-        running.delete(name)
-        changed.resolve()
-      })
-  }
-
   /** A run whose agent is not registered here is due for a process that has it. */
   const leaveToOthers = () => giveUp(store.now())
 
@@ -264,7 +241,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     // Whose lease is over, because the database is away, asks no tool what others may be asking it.
     while (!lease.isHeld() && !stopping.aborted) await renewed()
     if (stopping.aborted) return false
-    recover(calls, { engine, lease, agent, abortSignal: asking.signal, inBackground })
+    recover(calls, { engine, lease, agent, underWay })
     return false
   }
 
@@ -273,7 +250,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     if (!agent) return leaveToOthers()
     await lease.flush()
     const prompt = await fromStore(prompts.forModel(agent, lease.state))
-    inBackground(think(engine, lease, agent, prompt, asking.signal), 'model')
+    underWay.begin('model', think(engine, lease, agent, prompt, underWay.asking))
     return false
   }
 
@@ -299,7 +276,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       const { callId } = call.proposed
       if (admission.verdict === 'tampered') {
         log.error({ runId: lease.run.id, callId }, admission.why)
-        abortAll('The run failed.')
+        underWay.abort('The run failed.')
         await allQuiet()
         endRun(lease, store.now(), failed('TAMPERED', admission.why))
         return false
@@ -319,7 +296,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       return false
     }
     for (const { call, tool, permit } of admitted)
-      inBackground(perform(call, tool, permit, prompt), call.proposed.callId)
+      underWay.begin(call.proposed.callId, perform(call, tool, permit, prompt))
     return false
   }
 
@@ -333,15 +310,18 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   async function perform(call: Call, tool: AgentTool, permit: Permit, prompt: LanguageModelV4Prompt): Promise<void> {
     // A tool that blocked the process, or its being stopped, may have outlasted the lease: the call is on record, so it is made.
     while (!lease.isHeld()) await renewed()
-    const make = (abortSignal: AbortSignal) => dispatch(permit, { abortSignal, prompt })
-    const bounds = {
-      limit: settings.limits.result,
-      ...{ abortSignal: calling.signal, leaving: leaving.signal, outOfTime: outOfTime.signal },
+    // The server stops, and has told all there was to stop.
+    if (abandoning.aborted) {
+      const { callId } = call.proposed
+      lease.draft({ type: 'interrupted', callId, approvalId: null, didNotHappen: true })
+      await lease.flush()
+      return
     }
+    const make = (abortSignal: AbortSignal) => dispatch(permit, { abortSignal, prompt })
+    const bounds = { limit: settings.limits.result, ...underWay.signals() }
     const finished = await makeCall(call, tool, bounds, make)
     if (finished) lease.draft(finished)
-    running.delete(call.proposed.callId)
-    changed.resolve()
+    underWay.end(call.proposed.callId)
     await lease.flush()
   }
 
@@ -349,6 +329,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   async function renewed() {
     try {
       if (await lease.renew()) poke()
+      unanswered = null
     } catch (error) {
       if (!isUnavailable(error)) throw error
       await delay(pauseAfterStoreError)
@@ -357,18 +338,21 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
 
   /** Nothing new is begun; what waits for nobody's tool is left to whoever comes next, at once. */
   async function handOver(why: string, due: number): Promise<void> {
-    asking.abort(new DOMException(why, 'AbortError'))
+    underWay.stopAsking(why)
     await allQuiet()
     // A signal that came meanwhile is for whoever comes next.
     while (!(await lease.flush({ due }))) await lease.refresh()
   }
 
+  /** A run whose journal could not be believed when it was read ends by that, and with it what it asked for. */
+  async function endTampered() {
+    const { error, status } = lease.state
+    if (error?.code !== 'TAMPERED' || status !== 'RUNNING') return
+    const children = await fromStore(openRunsOnRecord(store, lease.run))
+    endRun(lease, store.now(), failed(error.code, error.message), children)
+  }
+
   async function work(): Promise<void> {
-    const { error } = lease.state
-    if (error?.code === 'TAMPERED' && lease.state.status === 'RUNNING') {
-      const children = await fromStore(openRunsOnRecord(store, lease.run))
-      endRun(lease, store.now(), failed(error.code, error.message), children)
-    }
     for (let released = false; !released; ) {
       // What comes of a run that is being failed already changes nothing, unless it is somebody else's by now.
       if (background !== null && (!broken || background instanceof LeaseLost)) throw background
@@ -376,6 +360,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       // Not at once: it might be this process again.
       if (newer) return handOver('The run is left to a newer server.', store.now() + settings.leaseMs)
       if (lease.refusal && !broken) throw lease.refusal
+      await endTampered()
       // A run that is being failed looks at nothing any more: what it would read may be what failed it.
       if (unseen && !broken) await lookAround()
       else released = await takeStep()
@@ -393,13 +378,14 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
             { runId: lease.run.id },
             'Lost the lease of a run: somebody else works on it, or the database stayed away.',
           )
-          abortAll('The lease of the run is lost.')
+          underWay.abort('The lease of the run is lost.')
           return
         }
         if (isUnavailable(error)) {
-          if (performance.now() > tellAgain)
+          if (performance.now() > tellAgain) {
             log.warn({ runId: lease.run.id, err: error }, 'The database does not answer: the run waits for it')
-          tellAgain = performance.now() + tellAgainMs
+            tellAgain = performance.now() + tellAgainMs
+          }
           // Nothing is half done: what was drafted is written by the next flush, what was read is read again.
           unseen = true
           await delay(pauseAfterStoreError, undefined, { signal: stopping }).catch(() => {})
@@ -435,7 +421,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   async function fail(error: unknown) {
     broken = true
     ending = true
-    abortAll('The run failed.')
+    underWay.abort('The run failed.')
     await allQuiet()
     const cancel = await cancelSoFar()
     if (cancel) return endRun(lease, store.now(), cancelled(cancel))
@@ -447,12 +433,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   }
 
   const stop = () => poke()
-  const abandon = () => leave('The server is shutting down.')
-  function leave(reason: string) {
-    const error = new DOMException(reason, 'AbortError')
-    asking.abort(error)
-    leaving.abort(error)
-  }
+  const abandon = () => underWay.leave('The server is shutting down.')
   stopping.addEventListener('abort', stop)
   abandoning.addEventListener('abort', abandon)
   const done = survive().finally(() => {
@@ -460,10 +441,12 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     abandoning.removeEventListener('abort', abandon)
     lease.stop()
   })
+  const isOverUnanswered = () =>
+    unanswered !== null && performance.now() - unanswered > settings.leaseMs / 10 && !lease.isHeld()
   const lose = () => {
     lease.stop()
     background = new LeaseLost('Somebody else has the lease.')
-    abortAll('The lease of the run is lost.')
+    underWay.abort('The lease of the run is lost.')
     poke()
   }
   return {
@@ -474,12 +457,11 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
     poke,
     lose,
     watch() {
-      const since = performance.now() - (unanswered ?? Number.POSITIVE_INFINITY)
-      // A process that was only busy is answered soon.
-      if (running.size === 0 || since < settings.leaseMs / 10 || lease.isHeld()) return
-      leaving.abort(new DOMException('The database is away, and the lease of the run is over.', 'AbortError'))
-      // Should the lease turn out to be still there, what is begun then goes on.
-      leaving = new AbortController()
+      if (!isOverUnanswered()) return
+      // A process that was only busy, or asleep, may have the answer already, and not have read it.
+      setImmediate(() => {
+        if (isOverUnanswered()) underWay.lapse('The database is away, and the lease of the run is over.')
+      })
     },
     async renew() {
       unanswered ??= performance.now()

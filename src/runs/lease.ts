@@ -90,7 +90,7 @@ type Held = {
   /** `performance.now()` from before the lease was asked for. */
   readonly heldSince: number
   /** Other runs have something to look at, as is written in them: so that it need not wait for a sweep. */
-  readonly wake: (id: RunId) => void
+  readonly wake: (id: RunId, always: boolean) => void
 }
 
 export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): RunLease {
@@ -216,8 +216,9 @@ export function holdLease(claimed: RunRecord, loaded: RunState, held: Held): Run
       throw error
     }
     written = drafted
-    for (const { run } of start) wake(run.id)
-    for (const { id } of signal) wake(id)
+    for (const { run } of start) wake(run.id, false)
+    // Of a run that is cancelled the end is awaited, or asked for.
+    for (const { id, cancel } of signal) wake(id, cancel !== null || run.cancelRequested !== null)
     return run.lease === null
   }
 

@@ -60,10 +60,12 @@ export async function relativesOf(
 }
 
 /** The runs of agents that a run asked for and that are not over, by what its journal says where it can be read: also of one that does not hold together. */
-export async function openRunsOnRecord({ journal, runs }: Store, { id, seq }: RunRecord): Promise<RunId[]> {
+export async function openRunsOnRecord({ journal, runs }: Store, { id }: RunRecord): Promise<RunId[]> {
   const found: RunId[] = []
-  for (let after = 0; after < seq; after += pageSize) {
-    const ids = (await journal.read(id, after, pageSize)).flatMap((record) => childOf(record) ?? [])
+  for (let after: number | undefined = 0; after !== undefined; ) {
+    const records: EntryRecord[] = await journal.read(id, after, pageSize)
+    after = records.length < pageSize ? undefined : records.at(-1)?.seq
+    const ids = records.flatMap((record) => childOf(record) ?? [])
     const children = ids.length > 0 ? await runs.getMany(ids) : []
     // Whoever can write there must not make it end the runs of others.
     found.push(

@@ -6,18 +6,13 @@ import { tookLonger } from './budget.ts'
 import { argumentsOf, type Call } from './fold.ts'
 import type { CallOutcome, EntryOf } from './journal.ts'
 import { orAborted } from './or-aborted.ts'
+import type { CallSignals } from './under-way.ts'
 
 const longestError = 10_000
 
-type CallBounds = {
+type CallBounds = CallSignals & {
   /** Of the result, in bytes. */
   readonly limit: number
-  /** Tells the tool to stop, and waits for how it ends. */
-  readonly abortSignal: AbortSignal
-  /** The same, because this process may not see to it any longer. */
-  readonly leaving: AbortSignal
-  /** The time of the run is over: nothing is waited for. */
-  readonly outOfTime: AbortSignal
 }
 
 const toldToStop = 'It was told to stop, and the call may have happened.'

@@ -6,8 +6,9 @@ import { isUnavailable } from '../errors.ts'
 import type { RunId } from '../ids.ts'
 import type { RunRecord } from '../store/records.ts'
 import { isOver } from '../store/records.ts'
-import type { NewLease, News, Store } from '../store/store.ts'
+import type { NewLease, News } from '../store/store.ts'
 import { type Drive, drive } from './drive.ts'
+import { fairClaims } from './fair-claims.ts'
 import type { RunState } from './fold.ts'
 import { holdLease, newLease, type RunLease } from './lease.ts'
 import { loadOrBreak } from './load.ts'
@@ -46,12 +47,8 @@ const longestSweep = 1_000
 /** How long an operation waits for a run that is just being let go. */
 const longestTake = 10_000
 const largestBatch = 16
-/** By whose runs it is judged who had more than their share. */
-const rememberedRuns = 64
 /** Above the limit, for runs that are woken: a cancel or a decision must not wait for models that hang. */
 const extraForWoken = 8
-/** In ms. */
-const largestAllowance = 100
 /** A decision this old that its run has not heard of has lost its signal. */
 const unheardMs = 5_000
 
@@ -61,11 +58,8 @@ export function createWorker(engine: WorkerEngine): Worker {
   const active = new Map<RunId, Drive | Promise<unknown>>()
   /** Those that are being claimed, and of which news came meanwhile. */
   const stirred = new Set<RunId>()
-  /** The tenants of the runs that were begun here last. */
-  const served: string[] = []
+  const claims = fairClaims(store, [...engine.agents.keys()])
   const sweepMs = Math.min(longestSweep, settings.leaseMs / 6)
-  /** How long it may take to look for those who had less than their share. */
-  const allowance = { ms: largestAllowance, asOf: performance.now() }
   let reserved = 0
   let backlog = false
   const stopping = new AbortController()
@@ -75,7 +69,7 @@ export function createWorker(engine: WorkerEngine): Worker {
   const background = new Set<Promise<unknown>>()
 
   const drives = () => [...active.values()].filter((working) => 'poke' in working)
-  const holding = { store, log, leaseMs: settings.leaseMs, wake: (id: RunId) => void wake(id) }
+  const holding = { store, log, leaseMs: settings.leaseMs, wake: (id: RunId, always: boolean) => void wake(id, always) }
   /** Runs that only wait for calls which do not hear that they shall stop keep nobody from a place, up to as many as there can be. */
   const room = () => {
     const ending = drives().filter((driving) => driving.isEnding()).length
@@ -157,8 +151,7 @@ export function createWorker(engine: WorkerEngine): Worker {
       return
     }
     if (former && 'poke' in former) former.lose()
-    served.push(lease.run.tenant)
-    if (served.length > rememberedRuns) served.shift()
+    claims.note(lease.run.tenant)
     const driving = drive({ ...engine, worker }, lease, {
       look,
       fresh,
@@ -189,7 +182,7 @@ export function createWorker(engine: WorkerEngine): Worker {
     const lease = newLease(store, owner, settings.leaseMs)
     // A process that slept or was cut off renews what it still holds before it takes what looks abandoned.
     await Promise.all(drives().map((driving) => driving.isHeld() || driving.renew()))
-    const claimed = await claimFairly(limit, lease)
+    const claimed = await claims.claim(limit, lease)
     backlog ||= claimed.length === limit
     for (const run of claimed) {
       // Its fence is raised, so whoever works on it here has lost it.
@@ -199,31 +192,6 @@ export function createWorker(engine: WorkerEngine): Worker {
       active.set(run.id, claim)
       inBackground(begin(run, heldSince, claim), 'taking a run over')
     }
-  }
-
-  /** The longest due first, but before all others those of tenants that had less than their share lately: none waits behind another's thousands. */
-  async function claimFairly(limit: number, lease: NewLease): Promise<RunRecord[]> {
-    const agentNames = [...engine.agents.keys()]
-    const times = Map.groupBy(served, (tenant) => tenant)
-    // With one that had none.
-    const share = served.length / (times.size + 1)
-    const sated = [...times].filter(([, had]) => had.length >= share).map(([tenant]) => tenant)
-    const first = sated.length > 0 ? await claimOfOthers(agentNames, limit, lease, sated) : []
-    if (first.length === limit) return first
-    const rest = store.runs.claimDue(agentNames, limit - first.length, lease)
-    // What was claimed is worked on, whatever becomes of the others.
-    return [...first, ...(await (first.length > 0 ? rest.catch(() => []) : rest))]
-  }
-
-  /** To find that the due runs are all of some takes the longer the more they are: it is left out when it has taken more than a tenth of the time lately. */
-  async function claimOfOthers(...[agentNames, limit, lease, sated]: Required<Parameters<Store['runs']['claimDue']>>) {
-    const begun = performance.now()
-    allowance.ms = Math.min(largestAllowance, allowance.ms + (begun - allowance.asOf) / 10)
-    allowance.asOf = begun
-    if (allowance.ms <= 0) return []
-    const found = await store.runs.claimDue(agentNames, limit, lease, sated)
-    allowance.ms -= performance.now() - begun
-    return found
   }
 
   async function sweepUnheard(before: number) {

@@ -125,3 +125,12 @@ test('of a run whose journal was changed the runs that it asked for are cancelle
   expect(await shop.store.approvals.get(approval?.id as never)).toMatchObject({ status: 'CANCELLED' })
   expect(made.made.size).toBe(0)
 })
+
+test('a run whose record says that its journal is endless fails, and holds up nobody', async () => {
+  const { agent } = payer()
+  await using shop = await openFileShop({ agents: [asking(agent)] })
+  const { id } = await shop.start({ waitMs: 20_000 })
+  expect(shop.write('UPDATE runs SET seq = 1000000000000 WHERE id = ?', id)).toBe(1)
+  await shop.engine.worker.wake(id)
+  expect(await shop.until(id, isDone)).toMatchObject({ status: 'FAILED', error: { code: 'TAMPERED' } })
+})

@@ -1,11 +1,12 @@
 import type { LanguageModelV4, LanguageModelV4StreamPart } from '@ai-sdk/provider'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { asTool } from '../../src/agents/as-tool.ts'
 import { scriptedModel } from '../../src/agents/scripted-model.ts'
 import { defaultSettings } from '../../src/engine.ts'
 import { cancelRun } from '../../src/runs/cancel.ts'
 import { turns } from './faulty-store.ts'
-import { agentOf, isDone, openShop, rita, tally, typesOf } from './workshop.ts'
+import { agentOf, isDone, isPaused, openShop, rita, tally, typesOf } from './workshop.ts'
 
 const inputSchema = z.object({})
 
@@ -20,16 +21,23 @@ test('while models that never answer hold all places, cancels and decisions of o
       return new Promise(() => {})
     },
   }
-  const agents = [agentOf({ guarded }, [[{ call: 'guarded' }]]), agentOf({}, [], { name: 'hung', model })]
+  const asked = agentOf({ guarded }, [[{ call: 'guarded' }]])
+  const asking = agentOf({ ask: asTool(asked) }, [[{ call: 'ask', input: { message: 'Do it' } }]], { name: 'asking' })
+  const agents = [asked, asking, agentOf({}, [], { name: 'hung', model })]
   await using shop = await openShop({ agents, settings: { maxConcurrentRuns: 3 } })
   const cancelled = await shop.start({ waitMs: 20_000 })
   const decided = await shop.start({ waitMs: 20_000 })
+  const nested = await shop.start({ agentName: 'asking' })
+  await shop.until(nested.id, isPaused)
   const hung = await Promise.all([1, 2, 3, 4].map(() => shop.start({ agentName: 'hung' })))
   while (hanging < 3) await turns(1)
+  // Those for runs that are woken as well.
+  for (const { id } of hung) await shop.engine.worker.wake(id)
   expect(await cancelRun(shop.engine, rita, { runId: cancelled.id })).toMatchObject({
     __typename: 'CancelRunSuccess',
     run: { status: 'CANCELLED' },
   })
+  expect(await cancelRun(shop.engine, rita, { runId: nested.id })).toMatchObject({ run: { status: 'CANCELLED' } })
   const [approval] = await shop.pending(decided.id)
   if (!approval) throw new Error('An approval was expected.')
   await shop.decide(approval)

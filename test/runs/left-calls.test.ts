@@ -145,3 +145,35 @@ test('a call that a cancel stopped is recorded as one that may have happened', a
     { error: 'The run was cancelled. It was told to stop, and the call may have happened.' },
   ])
 })
+
+test('a call whose beginning is on record only when all have been told to stop is not made, and then made by the next', async () => {
+  let database: 'there' | 'away' | 'back' = 'there'
+  const scene = heedful()
+  const agents = [agentOf({ tool: { ...scene.tool, approval: 'required' as const } }, [[{ call: 'tool' }]])]
+  await using store = await openSqliteStore({ path: ':memory:' })
+  const change = (there: Store) =>
+    faulty(there, async (method, call, [step]) => {
+      if (database === 'there' && method === 'runs.step' && JSON.stringify(step).includes('call-started'))
+        database = 'away'
+      if (database === 'away') throw unavailable()
+      return call()
+    })
+  const first = await openWorkplace({ agents, store: change(store) })
+  const { id } = await first.start({ waitMs: 20_000 })
+  const [approval] = await first.pending(id)
+  if (!approval) throw new Error('An approval was expected.')
+  await first.decide(approval)
+  while (database === 'there') await turns(1)
+  const stopped = first.engine.worker.stop(4_000)
+  await delay(3_050)
+  database = 'back'
+  await stopped
+  expect(scene.events).toEqual([])
+  await using second = await openWorkplace({ agents, store })
+  await scene.entered
+  expect((await second.journal(id)).map(({ type }) => type).slice(-3)).toEqual([
+    'call-started',
+    'interrupted',
+    'call-started',
+  ])
+})

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { faulty, turns } from './faulty-store.ts'
+import type { EntryRecord } from '../../src/store/records.ts'
+import { faulty, turns, unavailable } from './faulty-store.ts'
 import { openFileShop } from './file-shop.ts'
 import { agentOf, isDone, openShop, tally } from './workshop.ts'
 
@@ -89,4 +90,25 @@ test('a paused run whose approval is gone and whose deadline is past is looked a
   expect(looked).toMatchObject({ status: 'PAUSED', due: null, lease: null })
   expect(await afterSweeps(5)).toMatchObject({ status: 'PAUSED', due: null, lease: null, fence: looked?.fence })
   expect(made.size).toBe(0)
+})
+
+test('a worker whose run has a changed journal stops while the database is away', async () => {
+  let pages = 0
+  const agent = agentOf({ guarded }, [[{ call: 'guarded' }]])
+  const change = (store: Parameters<typeof faulty>[0]) =>
+    faulty(store, async (method, call) => {
+      if (method !== 'journal.read' || pages === 0) return call()
+      // It is read as changed, and then not at all.
+      if (pages++ > 1) throw unavailable()
+      const records = (await call()) as readonly EntryRecord[]
+      return records.map((record) => ({ ...record, text: record.text.replace('Do it', 'Do that') }))
+    })
+  await using shop = await openShop({ agents: [agent] }, { change })
+  const { id } = await shop.start({ waitMs: 20_000 })
+  const [approval] = await shop.pending(id)
+  if (!approval) throw new Error('An approval was expected.')
+  pages = 1
+  await shop.decide(approval)
+  while (pages < 4) await turns(1)
+  await shop.engine.worker.stop(200)
 })

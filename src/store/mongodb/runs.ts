@@ -184,19 +184,23 @@ export async function readUnserved(
   before: number,
   limit: number,
 ): Promise<Unserved[]> {
-  const wake = { $gte: everyTime, $lte: toDate(before) }
-  // Of any format: nothing but what the index has is read to find them.
-  const names = await runs.distinct('agentName', { agentName: { $nin: agentNames }, wake }, { hint: wakeIndex })
-  const found = await Promise.all(
-    names.slice(0, limit).map(async (agentName) => {
-      const run = await runs.findOne(
-        { agentName: { $eq: agentName }, wake },
-        { sort: { wake: 1 }, hint: wakeIndex, projection: { wake: 1 } },
-      )
-      return run?.wake ? [{ agentName, id: run._id, since: run.wake.getTime() }] : []
-    }),
-  )
-  return found.flat()
+  const found: Unserved[] = []
+  // From name to name, so that the runs of none are waded through.
+  const after = (name: string) =>
+    runs.findOne(
+      { agentName: { $gt: name }, wake: { $gte: everyTime } },
+      { sort: { agentName: 1 }, hint: wakeIndex, projection: { _id: 0, agentName: 1 } },
+    )
+  for (let next = await after(''); next && found.length < limit; next = await after(next.agentName)) {
+    const { agentName } = next
+    if (agentNames.includes(agentName)) continue
+    const run = await runs.findOne(
+      { agentName: { $eq: agentName }, wake: { $gte: everyTime, $lte: toDate(before) } },
+      { sort: { wake: 1 }, hint: wakeIndex, projection: { wake: 1 } },
+    )
+    if (run?.wake) found.push({ agentName, id: run._id, since: run.wake.getTime() })
+  }
+  return found
 }
 
 /** Takes the lease of the run that fits, and keeps a session for it. */
