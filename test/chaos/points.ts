@@ -178,8 +178,9 @@ export async function killAtEveryPoint(site: Site, ledger: Ledger, isThorough: b
   const loops = [...seen.keys()].filter(
     (point) => /by DEADLINE|approvals\.remind/.test(point) && !within.includes(point),
   )
-  for (const point of [...loops, ...(isThorough ? within : [...kinds.values()].flatMap(([one]) => one ?? []))])
-    await dieAlone(point)
+  // One that a run comes to by itself takes half the time.
+  const oneOf = (kind: readonly string[]) => kind.find((point) => seen.get(point)?.cut === null) ?? kind[0] ?? []
+  for (const point of [...loops, ...(isThorough ? within : [...kinds.values()].flatMap(oneOf))]) await dieAlone(point)
 
   const last = site.spawn()
   await Promise.all(lives.values())
