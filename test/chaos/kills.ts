@@ -8,6 +8,8 @@ export type KillsOptions = {
   readonly random: () => number
   /** How many runs are under way at once. */
   readonly width: number
+  /** How long a server lives at most once it is up, in ms. */
+  readonly longestLife: number
   /** Whether there is to be one more kill. */
   readonly goesOn: (kills: number) => boolean
 }
@@ -16,7 +18,7 @@ export type KillsOptions = {
 export async function killAtRandom(
   site: Site,
   ledger: Ledger,
-  { random, width, goesOn }: KillsOptions,
+  { random, width, longestLife, goesOn }: KillsOptions,
 ): Promise<number> {
   let kills = 0
   let isEnding = false
@@ -36,7 +38,7 @@ export async function killAtRandom(
     const host = site.spawn()
     // Some die before they are up.
     if (random() < 0.9) await host.up
-    await delay(random() * 600)
+    await delay(random() * longestLife)
     await host.kill()
     kills += 1
   }

@@ -15,10 +15,11 @@ export const everyPoint =
     return { points: tried.length - missed.length, kills }
   }
 
+/** @param leases How many of them a server lives at most: what its predecessor had begun it takes over after one. */
 export const randomKills =
-  (goesOn: (kills: number) => boolean): Play =>
-  async ({ site, ledger, random, ground }) => ({
-    kills: await killAtRandom(site, ledger, { random, width: ground.width, goesOn }),
+  (goesOn: (kills: number) => boolean, leases = 0.2): Play =>
+  async ({ site, ledger, random, ground: { width, leaseMs } }) => ({
+    kills: await killAtRandom(site, ledger, { random, width, longestLife: leases * leaseMs, goesOn }),
   })
 
 /** Each trouble once. */
