@@ -5,7 +5,7 @@ import { expire } from '../approvals/deadlines.ts'
 import type { Engine } from '../engine.ts'
 import { isNewer, isUnavailable } from '../errors.ts'
 import type { ApprovalId, CallId, RunId } from '../ids.ts'
-import { type ApprovalRecord, type CancelRequest, isOver, type RunRecord } from '../store/records.ts'
+import { type ApprovalRecord, type CancelRequest, isOver, type RunFailure, type RunRecord } from '../store/records.ts'
 import { type Budget, endOfTime, overtime } from './budget.ts'
 import { admit, dispatch, type Permit } from './dispatch.ts'
 import { cancelled, cancelledCall, endRun, failed, settleApprovals } from './ends.ts'
@@ -345,11 +345,10 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   }
 
   /** A run whose journal could not be believed when it was read ends by that, and with it what it asked for. */
-  async function endTampered() {
-    const { error, status } = lease.state
-    if (error?.code !== 'TAMPERED' || status !== 'RUNNING') return
+  async function endTampered({ code, message }: RunFailure) {
+    if (lease.state.status !== 'RUNNING') return
     const children = await fromStore(openRunsOnRecord(store, lease.run))
-    endRun(lease, store.now(), failed(error.code, error.message), children)
+    endRun(lease, store.now(), failed(code, message), children)
   }
 
   async function work(): Promise<void> {
@@ -360,7 +359,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       // Not at once: it might be this process again.
       if (newer) return handOver('The run is left to a newer server.', store.now() + settings.leaseMs)
       if (lease.refusal && !broken) throw lease.refusal
-      await endTampered()
+      if (lease.state.error?.code === 'TAMPERED') await endTampered(lease.state.error)
       // A run that is being failed looks at nothing any more: what it would read may be what failed it.
       if (unseen && !broken) await lookAround()
       else released = await takeStep()

@@ -72,10 +72,10 @@ export function createWorker(engine: WorkerEngine): Worker {
   const holding = { store, log, leaseMs: settings.leaseMs, wake: (id: RunId, always: boolean) => void wake(id, always) }
   /** Runs that only wait for calls which do not hear that they shall stop keep nobody from a place, up to as many as there can be. */
   const room = () => {
+    const free = settings.maxConcurrentRuns - active.size - reserved
+    if (free > 0) return free
     const ending = drives().filter((driving) => driving.isEnding()).length
-    return (
-      settings.maxConcurrentRuns - active.size - reserved + Math.min(ending, settings.maxConcurrentRuns + extraForWoken)
-    )
+    return free + Math.min(ending, settings.maxConcurrentRuns + extraForWoken)
   }
   const hasRoom = (extra = 0) => room() + extra > 0 && !stopping.signal.aborted
 
