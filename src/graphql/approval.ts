@@ -12,7 +12,7 @@ import { isPublic } from './default-deny.ts'
 import { ApprovalAction, ApprovalStatus, ApprovalType, CannotResolveReason, PauseKind } from './enums.ts'
 import { journalUnreadable } from './errors.ts'
 import { loadCost, loadersOf } from './loaders.ts'
-import { Principal, via } from './principal.ts'
+import { Principal, principalOf, via } from './principal.ts'
 import { Approval, ApprovalChange, ApprovalChangeConnection, Run, ToolCall } from './refs.ts'
 import { Resolution } from './resolution.ts'
 import { shownObject } from './shown-json.ts'
@@ -29,7 +29,7 @@ ApprovalChange.implement({
       nullable: true,
       description:
         'Who did it: of PROPOSED, who requested the run. Null when a deadline or a cancel did; `RunCancelled` says who cancelled.',
-      resolve: ({ by }) => (by === null ? null : { id: by }),
+      resolve: ({ by }) => principalOf(by),
     }),
     via: t.field(via),
     action: t.expose('action', { type: ApprovalAction, description: 'What was done.' }),

@@ -7,9 +7,9 @@ import { Answer, type AnswerShape } from './answer.ts'
 import type { GraphQLContext } from './context.ts'
 import { isPublic } from './default-deny.ts'
 import { loadersOf } from './loaders.ts'
-import { Principal, via } from './principal.ts'
+import { Principal } from './principal.ts'
 import { Requirement, ToolCall } from './refs.ts'
-import { happened, interfaces, type Recorded, seq } from './run-event.ts'
+import { happened, interfaces, type Recorded, seq, via } from './run-event.ts'
 
 // What happens with calls, from the model's wish to the outcome.
 
@@ -77,7 +77,7 @@ happened('answered').implement({
       description: 'Who decided, as authentication found them.',
       resolve: ({ entry }) => ({ id: entry.by }),
     }),
-    via: t.field({ ...via, resolve: ({ entry }) => via.resolve(entry) }),
+    via: t.field(via),
     answers: t.field({ type: [Answer], description: 'What was answered to each.', resolve: inContext(answersOf) }),
     toolCalls: t.field({
       type: [ToolCall],

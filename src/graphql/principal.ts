@@ -28,13 +28,16 @@ export const Principal = builder.node(builder.objectRef<{ readonly id: Principal
   }),
 })
 
+/** Whoever has this id; null for nobody. */
+export const principalOf = (id: PrincipalId | null | undefined) => (id == null ? null : { id })
+
 /** Through whom somebody did something, beside the field that says who. */
 export const via = {
   type: Principal,
   nullable: true,
   description:
     'The service that did it for them, as authentication found it; null when they did it themselves, or nobody did.',
-  resolve: ({ actor }: { readonly actor?: PrincipalId | undefined }) => (actor == null ? null : { id: actor }),
+  resolve: ({ actor }: { readonly actor?: PrincipalId | undefined }) => principalOf(actor),
 } as const
 
 const Viewer = builder.objectRef<PrincipalShape>('Viewer').implement({
@@ -46,7 +49,7 @@ const Viewer = builder.objectRef<PrincipalShape>('Viewer').implement({
       type: Principal,
       nullable: true,
       description: 'The service that asks for them; null when they ask themselves.',
-      resolve: ({ actor }) => (actor === undefined ? null : { id: actor }),
+      resolve: ({ actor }) => principalOf(actor),
     }),
     tenant: t.exposeString('tenant', { description: 'The tenant that everything they see and do stays inside.' }),
     roles: t.field({ type: [Role], description: 'What they may do.', resolve: ({ roles }) => roles }),

@@ -6,7 +6,7 @@ import { builder } from './builder.ts'
 import * as decided from './decided.ts'
 import { isPublic } from './default-deny.ts'
 import { ApprovalStatus, Reconciled, ResolutionCause } from './enums.ts'
-import { Principal, via } from './principal.ts'
+import { Principal, principalOf, via } from './principal.ts'
 
 /** `editedPaths` are looked for when they are asked for. */
 type Shown = ResolutionShape & {
@@ -30,7 +30,7 @@ export const Resolution = builder.objectRef<Shown>('Resolution').implement({
       type: Principal,
       nullable: true,
       description: 'Who decided, as authentication found them; null when a deadline or a cancel resolved it.',
-      resolve: ({ by }) => (by === null ? null : { id: by }),
+      resolve: ({ by }) => principalOf(by),
     }),
     via: t.field(via),
     resolvedAt: t.expose('at', { type: 'DateTime', description: 'When.' }),

@@ -1,6 +1,7 @@
 import type { RunWatchEvent } from '../live/run-events.ts'
 import type { Entry, EntryOf } from '../runs/journal.ts'
 import { builder } from './builder.ts'
+import { via as viaOfDoer } from './principal.ts'
 import { Run } from './refs.ts'
 
 export type Recorded = Extract<RunWatchEvent, { kind: 'entry' }>
@@ -43,4 +44,9 @@ export const interfaces = [RunEvent]
 export const seq = {
   description: "Its place in the run's journal, 1 for the first; `runEvents(after: seq)` goes on from here.",
   resolve: ({ entry }: Recorded) => entry.seq,
+}
+/** Of entries that somebody caused. */
+export const via = {
+  ...viaOfDoer,
+  resolve: ({ entry }: { readonly entry: Parameters<typeof viaOfDoer.resolve>[0] }) => viaOfDoer.resolve(entry),
 }

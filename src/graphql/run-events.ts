@@ -5,10 +5,10 @@ import { builder } from './builder.ts'
 import { isPublic } from './default-deny.ts'
 import { eachEvent } from './each-event.ts'
 import { loadersOf } from './loaders.ts'
-import { Principal, via } from './principal.ts'
+import { Principal, principalOf } from './principal.ts'
 import { Run } from './refs.ts'
 import { RunFailure } from './run.ts'
-import { happened, interfaces, RunEvent, seq } from './run-event.ts'
+import { happened, interfaces, RunEvent, seq, via } from './run-event.ts'
 
 builder.subscriptionField('runEvents', (t) =>
   t.field({
@@ -52,7 +52,7 @@ happened('started').implement({
   interfaces,
   fields: (t) => ({
     seq: t.int(seq),
-    via: t.field({ ...via, resolve: ({ entry }) => via.resolve(entry) }),
+    via: t.field(via),
     message: t.string({ description: 'What the agent was asked.', resolve: ({ entry }) => entry.message }),
   }),
 })
@@ -67,9 +67,9 @@ happened('resumed').implement({
       type: Principal,
       nullable: true,
       description: 'Who continued it; null when it went on by itself.',
-      resolve: ({ entry: { by } }) => (by === undefined ? null : { id: by }),
+      resolve: ({ entry }) => principalOf(entry.by),
     }),
-    via: t.field({ ...via, resolve: ({ entry }) => via.resolve(entry) }),
+    via: t.field(via),
   }),
 })
 
@@ -125,9 +125,9 @@ happened('cancelled').implement({
       type: Principal,
       nullable: true,
       description: 'Who cancelled it; null when nobody did: a deadline passed, or the run that asked for it is over.',
-      resolve: ({ entry: { by } }) => (by === null ? null : { id: by }),
+      resolve: ({ entry }) => principalOf(entry.by),
     }),
-    via: t.field({ ...via, resolve: ({ entry }) => via.resolve(entry) }),
+    via: t.field(via),
     reason: t.string({
       nullable: true,
       description: 'What they said; null when nothing.',

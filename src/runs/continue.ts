@@ -100,19 +100,17 @@ const runsToWrite = ({ answered, resume }: Plan): Set<RunId> =>
 /** All of them, or none and null. */
 async function takeAll({ worker }: Engine, ids: ReadonlySet<RunId>): Promise<Leases | null> {
   const leases = new Map<RunId, RunLease>()
-  let isWhole = false
-  try {
-    // One after the other in the same order everywhere: of two who want the same, one has all.
-    for (const id of [...ids].sort()) {
-      const lease = await worker.take(id)
-      if (!lease) return null
-      leases.set(id, lease)
-    }
-    isWhole = true
-    return leases
-  } finally {
-    if (!isWhole) for (const taken of leases.values()) worker.adopt(taken)
+  using taken = new DisposableStack()
+  // One after the other in the same order everywhere: of two who want the same, one has all.
+  for (const id of [...ids].sort()) {
+    const lease = await worker.take(id)
+    if (!lease) return null
+    leases.set(id, lease)
+    taken.defer(() => worker.adopt(lease))
   }
+  // They are the caller's now.
+  taken.move()
+  return leases
 }
 
 function draftContinuation(

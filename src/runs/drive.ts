@@ -75,7 +75,6 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   let background: unknown = null
   let broken = false
   let newer = false
-  let ending = false
   /** When to say next that the database is away, on the monotonic clock. */
   let tellAgain = 0
   /** Since when the lease was asked for in vain, on the monotonic clock. */
@@ -140,12 +139,10 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
         endRun(lease, store.now(), cancelled(step.request))
         return false
       case 'abort-calls':
-        ending = true
         underWay.abort('The run was cancelled.')
         await somethingChanges(endOfTime(lease.state, budget()))
         return false
       case 'stop':
-        ending = true
         underWay.stop(step.failure.message)
         await somethingChanges()
         return false
@@ -326,10 +323,16 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   }
 
   /** @throws LeaseLost */
+  async function renew() {
+    unanswered ??= performance.now()
+    if (await lease.renew()) poke()
+    unanswered = null
+  }
+
+  /** @throws LeaseLost */
   async function renewed() {
     try {
-      if (await lease.renew()) poke()
-      unanswered = null
+      await renew()
     } catch (error) {
       if (!isUnavailable(error)) throw error
       await delay(pauseAfterStoreError)
@@ -419,7 +422,6 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
 
   async function fail(error: unknown) {
     broken = true
-    ending = true
     underWay.abort('The run failed.')
     await allQuiet()
     const cancel = await cancelSoFar()
@@ -450,7 +452,7 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
   }
   return {
     done,
-    isEnding: () => ending,
+    isEnding: underWay.isEnding,
     isUnseen: () => unseen,
     isHeld: lease.isHeld,
     poke,
@@ -463,10 +465,8 @@ export function drive(engine: Engine, lease: RunLease, options: DriveOptions): D
       })
     },
     async renew() {
-      unanswered ??= performance.now()
       try {
-        if (await lease.renew()) poke()
-        unanswered = null
+        await renew()
       } catch (error) {
         if (!(error instanceof LeaseLost)) throw error
         lose()

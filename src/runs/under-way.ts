@@ -5,6 +5,8 @@ export type UnderWay = {
   readonly names: ReadonlySet<CallId | 'model'>
   /** For the model and look-ups: nothing is lost by asking again. */
   readonly asking: AbortSignal
+  /** Whether all were told to stop, and the run goes on no further. */
+  isEnding(): boolean
   /** For a call that begins now. */
   signals(): CallSignals
   begin(name: CallId | 'model', work: Promise<void>): void
@@ -42,6 +44,7 @@ export function createUnderWay(changed: (error?: unknown) => void): UnderWay {
   return {
     names,
     asking: asking.signal,
+    isEnding: () => calling.signal.aborted || outOfTime.signal.aborted,
     signals: () => ({ abortSignal: calling.signal, leaving: leaving.signal, outOfTime: outOfTime.signal }),
     begin(name, work) {
       names.add(name)

@@ -5,7 +5,7 @@ import type { NamedDatabase } from './database.ts'
 import { readDatabase } from './database-url.ts'
 import { jwtVariableNames, readJwt } from './jwt-config.ts'
 import { logLevels } from './log.ts'
-import { defaultRateLimits, originsShape } from './options.ts'
+import { defaultRateLimits, longestGrace, longestLease, originsShape, shortestLease } from './options.ts'
 
 /** What the started program is told by environment variables; a variable that is empty counts as not set. */
 export type Config = z.infer<typeof shape> & {
@@ -40,10 +40,12 @@ const shape = z.object({
     defaultSettings.limits.message,
   ),
   MAX_CONCURRENT_RUNS: whole(1, 1e6, 'must be a number from 1').default(defaultSettings.maxConcurrentRuns),
-  LEASE_MS: whole(100, 3_600_000, 'must be a number of milliseconds from 100 to 3600000').default(
-    defaultSettings.leaseMs,
-  ),
-  GRACE_MS: whole(0, 600_000, 'must be a number of milliseconds from 0 to 600000').default(10_000),
+  LEASE_MS: whole(
+    shortestLease,
+    longestLease,
+    `must be a number of milliseconds from ${shortestLease} to ${longestLease}`,
+  ).default(defaultSettings.leaseMs),
+  GRACE_MS: whole(0, longestGrace, `must be a number of milliseconds from 0 to ${longestGrace}`).default(10_000),
   API_KEYS: yesOrNo.default(false),
   INTROSPECTION: yesOrNo.optional(),
   GRAPHIQL: yesOrNo.optional(),

@@ -9,13 +9,15 @@ import type { KeyDatabase, Store } from '../store/store.ts'
 export type NamedDatabase = { readonly url: string; readonly prefix?: string | undefined }
 export type DatabaseSetting = string | NamedDatabase
 
+const namedBy = (setting: DatabaseSetting): NamedDatabase => (typeof setting === 'string' ? { url: setting } : setting)
+
 const named = z.strictObject({ url: z.string(), prefix: z.string().optional() })
 
 export const defaultDatabaseUrl = 'file:./countersign.db'
 
 /** @throws CountersignError INVALID_CONFIGURATION when it is of no kind that can be opened; never shows what may hold a password. */
 export function checkDatabase(setting: DatabaseSetting): void {
-  const parsed = named.safeParse(typeof setting === 'string' ? { url: setting } : setting)
+  const parsed = named.safeParse(namedBy(setting))
   if (!parsed.success)
     throw new CountersignError(
       'INVALID_CONFIGURATION',
@@ -28,7 +30,7 @@ export function checkDatabase(setting: DatabaseSetting): void {
 
 /** Opens what {@link checkDatabase} lets pass. MongoDB's driver is loaded only for it: it costs every start time. */
 export async function openStore(setting: DatabaseSetting): Promise<Store> {
-  const { url, prefix = '' } = typeof setting === 'string' ? { url: setting } : setting
+  const { url, prefix = '' } = namedBy(setting)
   if (!isMongoUrl(url)) return openSqliteStore({ path: databasePath(url), prefix })
   const { openMongoStore } = await import('../store/mongodb/store.ts')
   return openMongoStore({ url, prefix })
@@ -40,7 +42,7 @@ export async function openStore(setting: DatabaseSetting): Promise<Store> {
  * @throws CountersignError INVALID_CONFIGURATION for a database in memory, which would end with its keys; and as {@link openStore}.
  */
 export async function openKeys(setting: DatabaseSetting): Promise<KeyDatabase> {
-  const { url, prefix = '' } = typeof setting === 'string' ? { url: setting } : setting
+  const { url, prefix = '' } = namedBy(setting)
   if (isMongoUrl(url)) return openStore(setting)
   const path = databasePath(url)
   if (path === ':memory:')

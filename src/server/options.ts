@@ -69,6 +69,9 @@ type ServerSettings = {
   readonly rateLimits: RateLimits
 }
 
+/** In ms. */
+export const [shortestLease, longestLease, longestGrace] = [100, 3_600_000, 600_000]
+
 const atLeast = (least: number) => z.int().min(least)
 const part = atLeast(1).max(largestPart)
 export const originsShape = z.array(
@@ -77,9 +80,9 @@ export const originsShape = z.array(
 /** A misspelt `authenticate` must not make a server that is open. */
 const shape = z.strictObject({
   agents: z.array(z.unknown(), 'must be a list of agents that defineAgent made'),
-  leaseMs: atLeast(100).max(3_600_000).default(defaultSettings.leaseMs),
+  leaseMs: atLeast(shortestLease).max(longestLease).default(defaultSettings.leaseMs),
   maxConcurrentRuns: atLeast(1).default(defaultSettings.maxConcurrentRuns),
-  graceMs: atLeast(0).max(600_000).default(10_000),
+  graceMs: atLeast(0).max(longestGrace).default(10_000),
   allowedOrigins: originsShape.default([]),
   introspection: z.boolean().optional(),
   graphiql: z.boolean().optional(),

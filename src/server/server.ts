@@ -216,7 +216,6 @@ export function serverWithin(bounds: HttpBounds, options: ServerOptions): Server
           webSockets,
           httpServers,
           engine: resources,
-          graceMs,
           graceLeft,
           log,
         })

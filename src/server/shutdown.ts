@@ -13,8 +13,7 @@ export type Running = {
   readonly httpServers: readonly HttpServer[]
   /** Worker, hub and store. */
   readonly engine: AsyncDisposable
-  readonly graceMs: number
-  /** Of it, in ms. */
+  /** Of the grace period, in ms: all of it when this is called. */
   readonly graceLeft: () => number
   readonly log: Logger
 }
@@ -30,11 +29,10 @@ export async function shutDown({
   webSockets,
   httpServers,
   engine,
-  graceMs,
   graceLeft,
   log,
 }: Running): Promise<void> {
-  const requestsOver = AbortSignal.timeout(Math.ceil(graceMs / 2))
+  const requestsOver = AbortSignal.timeout(Math.ceil(graceLeft() / 2))
   live.endAll()
   endWaits.abort()
   await Promise.race([activity.settled(), aborted(requestsOver)])

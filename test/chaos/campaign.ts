@@ -48,10 +48,9 @@ export async function runCampaign(
   const random = randomFrom(seed)
   const ledger = emptyLedger()
   await using site = openSite({ database: database.url, leaseMs: ground.leaseMs, pick: random })
-  const telling = setInterval(() => {
+  using _telling = setInterval(() => {
     tell(`${ledger.runs.length} runs begun, ${ledger.decisions.length} decisions, ${site.effects().length} calls made`)
   }, tellingMs)
-  using _telling = { [Symbol.dispose]: () => clearInterval(telling) }
   const failed = (why: string, cause?: unknown) =>
     new Error(`${ground.name}, ${campaign}, seed ${seed}: ${why}\n${site.log().slice(-5_000)}`, { cause })
   const played = await play({ site, ledger, random, ground }).catch((error) => {
