@@ -31,6 +31,19 @@ function heedful({ gives, ...fields }: GateFields<object> & { gives?: string } =
   return { tool: { inputSchema, ...fields, execute }, made, events, entered: entered.promise }
 }
 
+/** The way to the database, which can be cut. */
+function openLine() {
+  const line = {
+    isCut: false,
+    through: (store: Store) =>
+      faulty(store, async (_, call) => {
+        if (line.isCut) throw unavailable()
+        return call()
+      }),
+  }
+  return line
+}
+
 const outcomes = (entries: Awaited<ReturnType<Awaited<ReturnType<typeof openShop>>['journal']>>) =>
   entries.flatMap((entry) => (entry.type === 'call-finished' ? [entry.outcome] : []))
 
@@ -92,44 +105,34 @@ describe('a call that was told to stop because its server shuts down, and stoppe
 
 test('a process whose lease is over, and that cannot reach the database, tells its call to stop before others look what became of it', async () => {
   const leaseMs = 500
-  let isCut = false
+  const line = openLine()
   const scene = heedful({ reconcile: () => ({ happened: false }) })
   const agents = [agentOf({ tool: scene.tool }, [[{ call: 'tool' }]])]
   await using store = await openSqliteStore({ path: ':memory:' })
-  const around = (there: Store) =>
-    faulty(there, async (_, call) => {
-      if (isCut) throw unavailable()
-      return call()
-    })
-  await using first = await openWorkplace({ agents, store: around(store), settings: { leaseMs } })
+  await using first = await openWorkplace({ agents, store: line.through(store), settings: { leaseMs } })
   const { id } = await first.start()
   await scene.entered
-  isCut = true
+  line.isCut = true
   await using second = await openWorkplace({ agents, store, settings: { leaseMs } })
   expect(await second.until(id, isDone)).toMatchObject({ status: 'COMPLETED' })
   expect(scene.events).toEqual(['entered', 'told to stop', 'entered'])
   // Its process, which comes back, has nothing to say any more.
-  isCut = false
+  line.isCut = false
   await turns(50)
   expect(outcomes(await second.journal(id))).toEqual([{ result: '"done"' }])
 })
 
 test('a process that cannot reach the database for longer than its lease, and is the only one, sees itself what became of its call', async () => {
   const leaseMs = 300
-  let isCut = false
+  const line = openLine()
   const scene = heedful({ idempotent: true })
   const agents = [agentOf({ tool: scene.tool }, [[{ call: 'tool' }]])]
-  const change = (there: Store) =>
-    faulty(there, async (_, call) => {
-      if (isCut) throw unavailable()
-      return call()
-    })
-  await using shop = await openShop({ agents, settings: { leaseMs } }, { change })
+  await using shop = await openShop({ agents, settings: { leaseMs } }, { change: line.through })
   const { id } = await shop.start()
   await scene.entered
-  isCut = true
+  line.isCut = true
   await delay(2 * leaseMs)
-  isCut = false
+  line.isCut = false
   expect(await shop.until(id, isDone)).toMatchObject({ status: 'COMPLETED' })
   expect(outcomes(await shop.journal(id))).toEqual([{ result: '"done"' }])
   expect([...scene.made.values()]).toEqual([2])
